@@ -1,0 +1,91 @@
+"""What one unit of reading brings to the store, to be committed in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from canonical.coverage import Scope
+from canonical.entities import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The answer or the file that brought records.
+
+    `request` says what was asked (no secret in it), `sha256` names the body in the raw archive, `size` is its length in
+    bytes, `at` the instant of reading (ISO 8601).
+    """
+
+    request: str
+    sha256: str
+    size: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Something that stood where a record should be and is not one. `key` is null where even that cannot be read.
+
+    `hides` names entities that stood inside the broken thing and so could not be read: rows of theirs that belong to it
+    are not found vanished (a broken lesson hides its works). Without a key the whole scope of these entities, and of
+    `entity` itself, is not covered.
+    """
+
+    entity: str
+    key: str | None
+    reason: str
+    raw: Any
+    origin: Origin | None = None
+    hides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between the portal's answers and what the connector knows of them.
+
+    `kind` is `unknown_field`, `unknown_value`, `missing_field` or `unresolved_reference`; `where` names the wire object
+    or the entity, `name` the field (and, for a value, `field=value`).
+    """
+
+    kind: str
+    where: str
+    name: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records with where they came from, what could not be one, and what was covered completely.
+
+    `whole` is false where only a part of the unit was read (explicit dates that cut it): then the unit's cursor stays,
+    and what stood in quarantine for it is not found gone.
+    """
+
+    blocks: list[tuple[Origin | None, list[Record]]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+    drift: Counter[Drift] = field(default_factory=Counter)
+    whole: bool = True
+
+    def add(self, records: Iterable[Record], origin: Origin | None = None) -> None:
+        """Adds records that one answer brought."""
+        self.blocks.append((origin, list(records)))
+
+    def reject(
+        self,
+        entity: str,
+        reason: str,
+        raw: Any,
+        *,
+        key: str | None = None,
+        origin: Origin | None = None,
+        hides: tuple[str, ...] = (),
+    ) -> None:
+        """Sets something broken aside, alone."""
+        self.rejects.append(Reject(entity, key, reason, raw, origin, hides))
+
+    def covers(self, *scopes: Scope) -> None:
+        """Declares scopes that this batch holds completely."""
+        self.scopes.extend(scopes)

@@ -1,0 +1,145 @@
+"""Holds a record against the vocabulary: tidies what can be tidied, refuses what cannot be a record."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+import msgspec
+
+from canonical.entities import ENTITIES, Entity, Field, Record, entity_of
+from canonical.text import tidy
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?[+-]\d\d:\d\d")
+_ACADEMIC_YEAR = re.compile(r"(\d{4})/(\d{4})")
+
+
+class MalformedError(ValueError):
+    """The record cannot be one of its entity. The message names the field, never the value: it may be a child's name."""
+
+
+def clean(record: Record, zone: tzinfo) -> Record:
+    """The record in canonical form.
+
+    Text is NFC, trimmed, inner spaces single, the empty string null; an instant without an offset gets that of `zone`; a
+    value outside an enumeration becomes null and stands in `raw`.
+
+    Raises:
+        MalformedError: a required field is empty, or a date, an instant or a number is not one.
+
+    """
+    entity = ENTITIES[entity_of(record)]
+    changed: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for field in entity.fields:
+        before = getattr(record, field.name)
+        if before is None:
+            if field.required:
+                raise MalformedError(f"{field.name}: required, but empty")
+            continue
+        if field.name == "raw":
+            continue
+        after = _clean(field, before, zone)
+        if after is None and field.required:
+            raise MalformedError(f"{field.name}: required, but empty")
+        if after is not None and field.words and after not in field.words.allowed:
+            unknown[field.name] = after
+            after = None
+        if after is not before and (after != before or type(after) is not type(before)):
+            changed[field.name] = after
+    if unknown:
+        changed["raw"] = {**(getattr(record, "raw", None) or {}), **unknown}
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def _clean(field: Field, value: Any, zone: tzinfo) -> Any:
+    match field.kind.__name__:
+        case "str":
+            if type(value) is not str:
+                raise MalformedError(f"{field.name}: text expected, not {type(value).__name__}")
+            text = tidy(value)
+            return text if text is None or field.form is None else formed(field, text, zone)
+        case "tuple":
+            if not isinstance(value, (tuple, list)) or not all(type(v) is str for v in value):
+                raise MalformedError(f"{field.name}: a list of keys expected")
+            return tuple(dict.fromkeys(t for v in value if (t := tidy(v)))) or None
+        case "bool":
+            if type(value) is not bool:
+                raise MalformedError(f"{field.name}: true or false expected")
+            return value
+        case "int" if type(value) is not int:
+            raise MalformedError(f"{field.name}: a whole number expected")
+        case "float" if type(value) not in {int, float}:
+            raise MalformedError(f"{field.name}: a number expected")
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value
+
+
+def formed(field: Field, text: str, zone: tzinfo) -> str:
+    """Text of a fixed form in its one spelling.
+
+    Raises:
+        MalformedError: it is not of that form.
+
+    """
+    assert field.form  # noqa: S101 - callers ask only for fields that have one
+    try:
+        if field.form.name == "date":
+            return date.fromisoformat(text).isoformat() if len(text) != 10 else _checked_date(text)
+        if field.form.name == "instant":
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                return moment.replace(tzinfo=zone).isoformat()
+            return text if _INSTANT.fullmatch(text) else moment.isoformat()
+    except ValueError:
+        raise MalformedError(f"{field.name}: not {_AN[field.form.name]}") from None
+    years = _ACADEMIC_YEAR.fullmatch(text)
+    if not years or int(years[2]) != int(years[1]) + 1:
+        raise MalformedError(f"{field.name}: not {_AN[field.form.name]}")
+    return text
+
+
+_AN = {"date": "a date", "instant": "an instant", "academic_year": "an academic year like 2026/2027"}
+
+
+def _checked_date(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+def encode(record: Record) -> bytes:
+    """The record as compact JSON, keys in canonical order, every field present (`raw` only where there is one)."""
+    body = _ENCODER.encode(record)
+    return body[: -len(_NO_RAW)] + b"}" if body.endswith(_NO_RAW) else body
+
+
+_ENCODER = msgspec.json.Encoder()
+_NO_RAW = b',"raw":null}'
+_DECODERS = {name: msgspec.json.Decoder(entity.record) for name, entity in ENTITIES.items()}
+
+
+def decode(entity: str, body: bytes | str) -> Record:
+    """The record of an entity from its JSON; fields that the entity has not are passed over.
+
+    Raises:
+        MalformedError: the text is not JSON, or a field is missing or of another type.
+
+    """
+    try:
+        return _DECODERS[entity].decode(body)
+    except msgspec.ValidationError as error:
+        raise MalformedError(_where(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedError(f"not JSON: {error}") from None
+
+
+def _where(message: str) -> str:
+    what, _, path = message.partition(" - at `$")
+    return f"{path.strip('.`') or 'record'}: {what[0].lower()}{what[1:]}"
+
+
+def required_fields(entity: Entity) -> tuple[str, ...]:
+    """Names of the fields that a record of this entity cannot be without."""
+    return tuple(f.name for f in entity.fields if f.required)

@@ -1,0 +1,111 @@
+"""Opens the database behind a store and gives transactions on it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+_WRITE = "svod_write"
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked. The message says what, where, and what to do."""
+
+
+def connect(url: str) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql+psycopg://…`; nothing is opened yet.
+
+    Raises:
+        StoreError: the address is of another kind or cannot be read.
+
+    """
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise StoreError(f"[store] url: cannot be read as a database address: {error}") from None
+    if kind == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_pre_ping=True, connect_args={"application_name": "svod"})
+    if kind != "sqlite":
+        raise StoreError(f"[store] url: {kind} is not supported; use sqlite:///FILE or postgresql+psycopg://…")
+    engine = create_engine(parsed, connect_args={"timeout": 60})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(dbapi: sqlite3.Connection, _record: object) -> None:
+    dbapi.isolation_level = None  # SQLAlchemy says BEGIN itself, see _begin_sqlite
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "temp_store = MEMORY",
+        "cache_size = -65536",
+        "mmap_size = 268435456",
+    ):
+        dbapi.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a writer takes its lock at once, else two of them can wait for each other
+    how = "IMMEDIATE" if connection.get_execution_options().get(_WRITE) else "DEFERRED"
+    connection.exec_driver_sql(f"BEGIN {how}")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes: all of it or nothing.
+
+    Raises:
+        StoreError: the database is out of reach, locked or full.
+
+    """
+    with translated(engine), engine.connect() as raw:
+        connection = raw.execution_options(**{_WRITE: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view of the store.
+
+    Raises:
+        StoreError: the database is out of reach.
+
+    """
+    level: dict[str, Any] = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with translated(engine), engine.connect() as raw:
+        connection = raw.execution_options(**level) if level else raw
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turns a driver's error into one that says which store, and what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+        raise StoreError(f"store {place}: {first}. {_advice(first)}") from error
+
+
+def _advice(message: str) -> str:
+    text = message.lower()
+    if "disk is full" in text or "no space" in text:
+        return "Free some space and run the command again: nothing of the last batch was kept."
+    if "locked" in text:
+        return "Another program writes to it; run the command again when that has ended."
+    if "unable to open" in text:
+        return "Check that the folder exists and may be written to."
+    if "connect" in text or "closed" in text or "terminat" in text:
+        return "Check that the server runs and run the command again: committed batches are safe."
+    return "Run the command again with -v for details: committed batches are safe."

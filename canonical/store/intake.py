@@ -1,0 +1,234 @@
+"""Takes what one source says in one run into the store.
+
+Each batch is one transaction: rows, history, coverage, cursor, quarantine and ledger are committed together or not at
+all. What is the same is not written again. What has vanished is removed last, and only inside scopes that were read
+completely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from canonical.batch import Batch
+from canonical.coverage import Scope
+from canonical.store.engine import writing
+from canonical.store.leases import Lease
+from canonical.store.removing import mark_removed, postpone, vanished, withdraw_seen
+from canonical.store.state import COUNTS, Brake, State
+from canonical.store.upsert import upsert
+from canonical.store.writer import BatchWriter
+from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, UNITS
+
+Clock = Callable[[], datetime]
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an intake came to.
+
+    `ledger` is entity -> count -> number; `new_quarantine` counts entries that this run opened and left open;
+    `waiting_removals` counts rows whose removal waits for a person.
+    """
+
+    ledger: dict[str, dict[str, int]]
+    new_quarantine: int
+    waiting_removals: int
+
+
+class Intake:
+    """The way in for one source during one run. Not shared between threads.
+
+    Use: `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        run: int,
+        source: int,
+        name: str,
+        zone: tzinfo,
+        brake: Brake,
+        replaying: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._brake = brake
+        with writing(engine) as connection:
+            self._lease = Lease.take(connection, f"import {name}", self._real_now())
+            self._state = State.begin(connection, run=run, source=source, zone=zone, replaying=replaying)
+
+    @staticmethod
+    def _real_now() -> int:
+        """Leases go by the machine's clock, whatever `--now` says."""
+        return micros(datetime.now(UTC))
+
+    def hold(self) -> None:
+        """Prolongs the lease while nothing is committed for a while."""
+        with writing(self._engine) as connection:
+            self._lease.hold(connection, self._real_now())
+
+    def commit(self, unit: str, batch: Batch, *, digest: str = "") -> None:
+        """Writes one batch: all of it or nothing.
+
+        `unit` names the piece of reading, the same in every run; `digest` says what its answers were.
+
+        Raises:
+            LeaseLostError: another process has taken the source over.
+            StoreError: the database cannot write.
+
+        """
+        now = self._clock()
+        stamp = now.isoformat()
+        with writing(self._engine) as connection:
+            self._lease.hold(connection, self._real_now())
+            number = self._begin_batch(connection, unit, micros(now))
+            writer = BatchWriter(self._state, connection, number=number, unit=unit, stamp=stamp)
+            writer.write(batch)
+            scopes = self._cover(connection, batch, writer, stamp)
+            if batch.whole:
+                self._write_cursor(connection, writer, scopes, digest, stamp)
+            else:  # what the unit was as a whole is no longer what stands
+                cursor = update(UNITS).where(UNITS.c.source == self._state.source, UNITS.c.unit == unit)
+                connection.execute(cursor.values(digest=""))
+            self._write_totals(connection, writer.touched)
+
+    def skip(self, unit: str, digest: str) -> bool:
+        """Takes a unit as read whose answers are the ones of the last time, without writing its rows again.
+
+        Returns:
+            False if the answers differ, or the unit was never read: then it must be committed.
+
+        """
+        state = self._state
+        now = self._clock()
+        stamp = now.isoformat()
+        with writing(self._engine) as connection:
+            self._lease.hold(connection, self._real_now())
+            query = select(UNITS).where(UNITS.c.source == state.source, UNITS.c.unit == unit)
+            last = connection.execute(query).first()
+            if last is None or not digest or last.digest != digest:
+                return False
+            packed = msgspec.msgpack.decode(last.keys, type=dict[str, bytes])
+            for entity, keys in packed.items():
+                new = state.seen[entity].merge(keys)
+                aside = min(new, state.quarantine.renew(unit, entity))
+                state.counts[entity].update(received=new, quarantined=aside, unchanged=new - aside)
+            scopes = msgspec.json.decode(last.scopes, type=list[Scope])
+            if not last.judged:
+                state.scopes.extend((s, 0) for s in scopes)
+            upsert(connection, COVERAGE, [_coverage_row(state, s, stamp) for s in scopes])
+            state.quarantine.write(connection, stamp)
+            self._write_totals(connection, packed)
+        return True
+
+    def finish(self) -> Outcome:
+        """Removes what has vanished, gives the lease back, and says what the run came to."""
+        state = self._state
+        postponed = 0
+        with writing(self._engine) as connection:
+            self._lease.hold(connection, self._real_now())
+            withdraw_seen(connection, state)
+            number = None
+            for entity, gone, waiting in vanished(connection, state, self._brake):
+                number = number or self._begin_batch(connection, "removals", micros(self._clock()))
+                removed = mark_removed(connection, state.source, entity, gone - waiting, number)
+                state.counts[entity]["removed"] += removed
+                postpone(connection, state.run, state.source, entity, waiting)
+                postponed += len(waiting)
+                self._write_totals(connection, [entity])
+            judged = update(UNITS).where(UNITS.c.source == state.source, UNITS.c.run == state.run)
+            connection.execute(judged.values(judged=True))
+            self._lease.give_back(connection)
+        return self._outcome(postponed)
+
+    def abandon(self) -> Outcome:
+        """Gives the lease back without removing anything: what was read does not tell what has vanished."""
+        with writing(self._engine) as connection:
+            self._lease.give_back(connection)
+        return self._outcome(0)
+
+    def _outcome(self, postponed: int) -> Outcome:
+        ledger = {
+            name: {c: counts[c] for c in COUNTS}
+            for name, counts in sorted(self._state.counts.items())
+            if any(counts.values())
+        }
+        return Outcome(ledger, self._state.quarantine.opened_by_this_run(), postponed)
+
+    # -- the parts of a batch that are not rows ------------------------------------------------------------------
+
+    def _begin_batch(self, connection: Connection, unit: str, at: int) -> int:
+        last = connection.execute(select(func.max(BATCHES.c.at))).scalar()
+        number: int = connection.execute(
+            insert(BATCHES)
+            .values(run=self._state.run, source=self._state.source, unit=unit, at=max(at, last or 0))
+            .returning(BATCHES.c.id)
+        ).scalar_one()
+        if self._state.first_batch is None:
+            self._state.first_batch = number
+        return number
+
+    def _cover(self, connection: Connection, batch: Batch, writer: BatchWriter, stamp: str) -> list[Scope]:
+        scopes = [s for s in batch.scopes if s.entity not in writer.unreadable]
+        self._state.scopes.extend((s, writer.newest_origin) for s in scopes)
+        upsert(connection, COVERAGE, [_coverage_row(self._state, s, stamp) for s in scopes])
+        return scopes
+
+    def _write_cursor(
+        self, connection: Connection, writer: BatchWriter, scopes: list[Scope], digest: str, stamp: str
+    ) -> None:
+        row: dict[str, Any] = {
+            "source": self._state.source,
+            "unit": writer.unit,
+            "run": self._state.run,
+            "at": stamp,
+            "digest": digest,
+            "scopes": msgspec.json.encode(scopes).decode(),
+            "judged": False,
+            "keys": msgspec.msgpack.encode({name: keys.pack() for name, keys in writer.keys.items()}),
+        }
+        upsert(connection, UNITS, [row])
+
+    def _write_totals(self, connection: Connection, entities: Iterable[str]) -> None:
+        state = self._state
+        ledger = [
+            {"run": state.run, "source": state.source, "entity": name, **{c: state.counts[name][c] for c in COUNTS}}
+            for name in sorted(entities)
+        ]
+        drift = [
+            {"run": state.run, "source": state.source, "kind": d.kind, "place": d.where, "name": d.name, "count": n}
+            for d, n in state.drift.items()
+        ]
+        upsert(connection, LEDGER, ledger)
+        upsert(connection, DRIFT, drift)
+
+
+def _coverage_row(state: State, scope: Scope, stamp: str) -> dict[str, Any]:
+    return {
+        "source": state.source,
+        "entity": scope.entity,
+        "selector": scope.selector.value,
+        "selector_key": scope.selector_key or "",
+        "axis": scope.axis.value,
+        "start": scope.start or "",
+        "end": scope.end or "",
+        "run": state.run,
+        "at": stamp,
+    }

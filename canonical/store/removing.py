@@ -1,0 +1,134 @@
+"""Finds what has vanished inside completely read scopes, and marks it removed: last, and with a brake."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from canonical.coverage import Axis, Scope, Selector
+from canonical.entities import ENTITIES
+from canonical.store.bulk import CHUNK, among, chunks
+from canonical.store.scopes import HOLDER, Place, Shape, in_scope, places
+from canonical.store.state import Brake, State
+from canonical.tables import REMOVALS, ROWS
+
+_Scopes = list[tuple[Scope, int]]
+
+
+def vanished(connection: Connection, state: State, brake: Brake) -> Iterator[tuple[str, set[str], set[str]]]:
+    """For each entity: the keys that have vanished, and those of them whose removal must wait for a person."""
+    shapes: dict[Shape, _Scopes] = defaultdict(list)
+    for scope, origin in state.scopes:
+        shapes[scope.entity, scope.selector, scope.axis].append((scope, origin))
+    for entity in ENTITIES:
+        gone: set[str] = set()
+        waiting: set[str] = set()
+        for shape, scopes in shapes.items():
+            if shape[0] == entity:
+                lost = _lost(connection, state, shape, scopes)
+                gone.update(p.key for p in lost)
+                waiting.update(_too_many(connection, state.source, shape, scopes, lost, brake))
+        if gone:
+            yield entity, gone, waiting
+
+
+def _lost(connection: Connection, state: State, shape: Shape, scopes: _Scopes) -> list[Place]:
+    """Rows inside the scopes that no answer of this run has held."""
+    entity, selector, axis = shape
+    if selector is Selector.INSTITUTION and axis is Axis.NONE and _all_there(connection, state, entity):
+        return []
+    seen = state.seen[entity]
+    hidden = _hidden_rows(connection, state, entity)
+    lost = []
+    for some in _batched(places(connection, state.source, shape, [s for s, _ in scopes])):
+        for place, there in zip(some, seen.holds([p.key for p in some]), strict=True):
+            if not there and place.key not in hidden and any(_judges(state, place, *s) for s in scopes):
+                lost.append(place)
+    return lost
+
+
+def _judges(state: State, place: Place, scope: Scope, newest: int) -> bool:
+    """Whether a scope can say of a row that it has vanished. A replayed scope knows nothing of newer answers."""
+    if state.replaying and place.origin is not None and place.origin > newest:
+        return False
+    return in_scope(place, scope)
+
+
+def _all_there(connection: Connection, state: State, entity: str) -> bool:
+    """Whether as many rows stand as this run has had keys: then none can have vanished."""
+    t = ROWS[entity].c
+    standing = connection.execute(select(func.count()).where(t.source == state.source, t.removed.is_(None))).scalar()
+    counts = state.counts[entity]
+    return (standing or 0) <= counts["received"] - counts["quarantined"]
+
+
+def _hidden_rows(connection: Connection, state: State, entity: str) -> set[str]:
+    """Rows that belong to something broken, and so could not be read."""
+    rows: set[str] = set()
+    by_holder: dict[str, list[str]] = defaultdict(list)
+    for holder, key in state.hidden[entity]:
+        by_holder[holder].append(key)
+    for holder, keys in by_holder.items():
+        selector = HOLDER[holder]
+        shape = (entity, selector, Axis.NONE)
+        scopes = [Scope(entity, selector, k) for k in keys]
+        rows.update(p.key for p in places(connection, state.source, shape, scopes))
+    return rows
+
+
+def _too_many(
+    connection: Connection, source: int, shape: Shape, scopes: _Scopes, lost: Sequence[Place], brake: Brake
+) -> set[str]:
+    """The keys of those scopes that would lose more than both bounds of the brake allow."""
+    losses = {s: [p.key for p in lost if in_scope(p, s)] for s in {s for s, _ in scopes}} if lost else {}
+    suspects = {s: keys for s, keys in losses.items() if len(keys) > brake.rows}
+    if not suspects:
+        return set()
+    totals: Counter[Scope] = Counter()
+    for place in places(connection, source, shape, list(suspects)):
+        totals.update(s for s in suspects if in_scope(place, s))
+    return {k for s, keys in suspects.items() if len(keys) > brake.share * totals[s] for k in keys}
+
+
+def mark_removed(connection: Connection, source: int, entity: str, keys: Iterable[str], batch: int) -> int:
+    """Marks live rows removed; says how many there were."""
+    t = ROWS[entity]
+    done = 0
+    for some in chunks(sorted(keys)):
+        result = connection.execute(
+            update(t)
+            .where(t.c.source == source, t.c.removed.is_(None), among(connection, t.c.key, some))
+            .values(removed=batch)
+        )
+        done += result.rowcount
+    return done
+
+
+def postpone(connection: Connection, run: int, source: int, entity: str, keys: Iterable[str]) -> None:
+    """Keeps removals for a person to accept; earlier runs' removals of the same rows are superseded."""
+    r = REMOVALS.c
+    for some in chunks(sorted(keys)):
+        connection.execute(
+            delete(REMOVALS).where(r.source == source, r.entity == entity, among(connection, r.key, some))
+        )
+        connection.execute(insert(REMOVALS), [{"run": run, "source": source, "entity": entity, "key": k} for k in some])
+
+
+def withdraw_seen(connection: Connection, state: State) -> None:
+    """Drops waiting removals of rows that this run has seen after all."""
+    r = REMOVALS.c
+    for entity in ENTITIES:
+        waiting = connection.execute(select(r.key).where(r.source == state.source, r.entity == entity)).scalars().all()
+        back = [k for k, there in zip(waiting, state.seen[entity].holds(waiting), strict=True) if there]
+        for some in chunks(back):
+            connection.execute(
+                delete(REMOVALS).where(r.source == state.source, r.entity == entity, among(connection, r.key, some))
+            )
+
+
+def _batched(items: Iterator[Place]) -> Iterator[list[Place]]:
+    while some := list(islice(items, CHUNK)):
+        yield some

@@ -1,0 +1,91 @@
+"""What ran: one row a run, with what it was asked, who ran it and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from canonical.store.leases import is_dead, this_process
+from canonical.tables import DRIFT, LEDGER, RUNS, SOURCES
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as `svod runs` shows it. `detail` is what was asked, `result` what came of it (the command's JSON)."""
+
+    id: int
+    job: str
+    detail: dict[str, Any]
+    status: str
+    started_at: str
+    finished_at: str | None
+    result: dict[str, Any] | None
+
+
+def begin(connection: Connection, job: str, detail: Mapping[str, Any], stamp: str) -> int:
+    """Notes that a run begins, and that runs of dead processes were interrupted; gives the number of the new one."""
+    for row in connection.execute(select(RUNS.c.id, RUNS.c.holder).where(RUNS.c.status == "running")).all():
+        if is_dead(row.holder):
+            connection.execute(update(RUNS).where(RUNS.c.id == row.id).values(status="interrupted", finished_at=stamp))
+    number: int = connection.execute(
+        insert(RUNS)
+        .values(
+            job=job,
+            detail=msgspec.json.encode(detail).decode(),
+            status="running",
+            started_at=stamp,
+            holder=this_process(),
+        )
+        .returning(RUNS.c.id)
+    ).scalar_one()
+    return number
+
+
+def finish(connection: Connection, run: int, status: str, result: Mapping[str, Any], stamp: str) -> None:
+    """Notes how a run ended: `ok`, `partial` or `failed`."""
+    connection.execute(
+        update(RUNS)
+        .where(RUNS.c.id == run)
+        .values(status=status, finished_at=stamp, result=msgspec.json.encode(result).decode())
+    )
+
+
+def recent(connection: Connection, *, limit: int | None = None, run: int | None = None) -> list[Run]:
+    """Runs, the newest first."""
+    query = select(RUNS).order_by(RUNS.c.id.desc()).limit(limit)
+    if run is not None:
+        query = query.where(RUNS.c.id == run)
+    return [
+        Run(
+            r.id,
+            r.job,
+            msgspec.json.decode(r.detail),
+            "interrupted" if r.status == "running" and is_dead(r.holder) else r.status,
+            r.started_at,
+            r.finished_at,
+            msgspec.json.decode(r.result) if r.result else None,
+        )
+        for r in connection.execute(query)
+    ]
+
+
+def ledger(connection: Connection, run: int) -> dict[str, dict[str, dict[str, int]]]:
+    """The ledger of a run: source -> entity -> count -> number."""
+    query = select(SOURCES.c.key, LEDGER).join(SOURCES, SOURCES.c.id == LEDGER.c.source).where(LEDGER.c.run == run)
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for key, _, _, entity, *counts in connection.execute(query.order_by(SOURCES.c.key, LEDGER.c.entity)):
+        names = [c.name for c in LEDGER.columns][3:]
+        found.setdefault(key, {})[entity] = dict(zip(names, counts, strict=True))
+    return found
+
+
+def drift(connection: Connection, run: int) -> list[dict[str, Any]]:
+    """What in the answers of a run differed from what the connectors know."""
+    query = select(SOURCES.c.key.label("source"), DRIFT.c.kind, DRIFT.c.place, DRIFT.c.name, DRIFT.c.count)
+    query = query.join(SOURCES, SOURCES.c.id == DRIFT.c.source).where(DRIFT.c.run == run)
+    ordered = query.order_by(SOURCES.c.key, DRIFT.c.kind, DRIFT.c.place, DRIFT.c.name)
+    return [dict(row) for row in connection.execute(ordered).mappings()]

