@@ -348,6 +348,7 @@ class BatchWriter:
                 origin=entry.origin,
             ).last_run = entry.last_run
         known = BULK[entity].known(self.connection, self.state.source, [a.record.key for a in ready])
+        self.state.blank[entity] = False  # rows that this run has not seen stand there now
         for arrival in ready:
             row = known.get(arrival.record.key)
             if by_key[arrival.record.key].last_run == self.state.run:

@@ -1,0 +1,85 @@
+"""Politeness: how often and how many at once a portal host is asked, whoever in this process asks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+_MARGIN = 1.05
+"""Requests are spaced a little wider than the limit: what leaves evenly may arrive bunched."""
+
+_CALM = 2
+"""Failures in a row that one request bears alone; from the next one on the whole host is left in peace."""
+
+
+class HostLimit:
+    """One portal host. All sources on it share this, at the strictest of their limits."""
+
+    def __init__(self) -> None:
+        self._rate = float("inf")
+        self._places = 0
+        self._used = 0
+        self._next = 0.0
+        self._closed_until = 0.0
+        self._failures = 0
+        self._waiting: asyncio.Condition | None = None
+
+    def join(self, requests_per_second: float, concurrency: int) -> None:
+        """Takes a source's limits into account."""
+        self._rate = min(self._rate, requests_per_second)
+        self._places = min(self._places or concurrency, concurrency)
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits until one more request may be sent, and holds its place while it is under way."""
+        if self._waiting is None:
+            self._waiting = asyncio.Condition()
+        async with self._waiting:
+            await self._waiting.wait_for(lambda: self._used < self._places)
+            self._used += 1
+        try:
+            await self._wait_for_slot()
+            yield
+        finally:
+            async with self._waiting:
+                self._used -= 1
+                self._waiting.notify()
+
+    async def _wait_for_slot(self) -> None:
+        while True:
+            now = time.monotonic()
+            slot = max(now, self._next, self._closed_until)
+            if slot <= now:
+                self._next = now + _MARGIN / self._rate
+                return
+            if self._closed_until <= self._next:
+                self._next = slot + _MARGIN / self._rate
+                await asyncio.sleep(slot - now)
+                if self._closed_until <= time.monotonic():
+                    return
+            else:
+                await asyncio.sleep(slot - now)
+
+    def succeeded(self) -> None:
+        """The host answers."""
+        self._failures = 0
+
+    def failed(self, longest: float) -> None:
+        """The host does not answer: after a few failures in a row it is asked less and less."""
+        self._failures += 1
+        if self._failures > _CALM:
+            self.rest(min(longest, 0.5 * 2 ** (self._failures - _CALM)))
+
+    def rest(self, seconds: float) -> None:
+        """Nobody asks the host for so long."""
+        self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+
+
+_HOSTS: dict[tuple[int, str], HostLimit] = {}
+
+
+def limit_for(host: str) -> HostLimit:
+    """The limit of a host (`name:port`) within the running event loop."""
+    return _HOSTS.setdefault((id(asyncio.get_running_loop()), host), HostLimit())
