@@ -14,12 +14,15 @@ _CALM = 2
 """Failures in a row that one request bears alone; from the next one on the whole host is left in peace."""
 
 
+_MANY = 1 << 30
+
+
 class HostLimit:
-    """One portal host. All sources on it share this, at the strictest of their limits."""
+    """One portal host. All sources on it share this, at the strictest of their limits; without a source there is none."""
 
     def __init__(self) -> None:
         self._rate = float("inf")
-        self._places = 0
+        self._places = _MANY
         self._used = 0
         self._next = 0.0
         self._closed_until = 0.0
@@ -29,7 +32,7 @@ class HostLimit:
     def join(self, requests_per_second: float, concurrency: int) -> None:
         """Takes a source's limits into account."""
         self._rate = min(self._rate, requests_per_second)
-        self._places = min(self._places or concurrency, concurrency)
+        self._places = min(self._places, concurrency)
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

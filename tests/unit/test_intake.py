@@ -180,7 +180,9 @@ class TestRemoval:
         before, after = Lesson(key="x", course="c", date="2026-09-10"), Lesson(key="x", course="c", date="2026-10-10")
         others = [r for r in CLASS if not isinstance(r, Lesson | Work)]
         desk.read(batch(others), window("2026-09-01", "2026-09-30", before), window("2026-10-01", "2026-10-31"))
-        outcome = desk.read(batch(others), window("2026-09-01", "2026-09-30"), window("2026-10-01", "2026-10-31", after))
+        outcome = desk.read(
+            batch(others), window("2026-09-01", "2026-09-30"), window("2026-10-01", "2026-10-31", after)
+        )
         assert desk.rows("lessons") == {"x": after}
         assert outcome.ledger["lessons"]["removed"] == 0
 
@@ -271,7 +273,7 @@ class TestCursor:
 class TestLease:
     def test_one_holder_at_a_time(self, desk: Desk) -> None:
         intake = desk.begin()
-        with pytest.raises(BusyError, match="import a/b: process .* is at work"):
+        with pytest.raises(BusyError, match=r"import a/b: process .* is at work"):
             desk.begin()
         intake.finish()
         desk.begin().abandon()

@@ -1,0 +1,1 @@
+"""The kit that every connector is held against, shipped with the hub."""

@@ -1,0 +1,385 @@
+"""What a connector is: how it is set up, what it says of itself, and what it gives.
+
+A connector describes itself in its `manifest.toml` (describe), says what a credential can see (check, discover), and reads
+a window of days as a sequence of units (read). A unit names a piece of reading that is the same in every import; reading
+it gives the answers and the way to make records of them, so that answers which are the same as last time need not be
+mapped again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from canonical.batch import Batch, Origin
+from canonical.scales import Scale
+from canonical.years import AcademicYear, Stretch, grid
+from connectors.archive import Archive, NoArchive
+from connectors.errors import SourceConfigError
+from connectors.http import Answer, Manner, Session
+
+# -- how a source is set up ------------------------------------------------------------------------------------------
+
+
+_NOT_HERE = 'a secret must not stand in the file: write { env = "NAME" }, { file = "path" } or { keyring = "service" }'
+
+
+class Secret(BaseModel):
+    """Where a secret is kept: `{ env = "NAME" }`, `{ file = "path" }` or `{ keyring = "service" }`; never the secret."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    env: str | None = None
+    file: str | None = None
+    keyring: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_in_the_file(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(_NOT_HERE)  # noqa: TRY004 - pydantic reports ValueErrors
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> Secret:
+        if sum(v is not None for v in (self.env, self.file, self.keyring)) != 1:
+            raise ValueError("give one of env, file, keyring")
+        return self
+
+    def reveal(self) -> str:
+        """The secret itself.
+
+        Raises:
+            SourceConfigError: it is not where it should be.
+
+        """
+        if self.env is not None:
+            value = os.environ.get(self.env)
+            if not value:
+                raise SourceConfigError(f"the environment variable {self.env} is not set; it should hold a secret")
+            return value
+        if self.file is not None:
+            try:
+                return Path(self.file).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SourceConfigError(f"the secret file {self.file} cannot be read: {error.strerror}") from None
+        return _from_keyring(self.keyring or "")
+
+
+def _from_keyring(service: str) -> str:
+    try:
+        import keyring  # noqa: PLC0415 - an optional package, asked for only where the configuration names it
+    except ImportError:
+        raise SourceConfigError('{ keyring = … } needs the package "keyring": pip install keyring') from None
+    value: str | None = keyring.get_password(service, "svod")
+    if not value:
+        raise SourceConfigError(f"the keyring holds no password of user svod for the service {service!r}")
+    return value
+
+
+class TokenAuth(BaseModel):
+    """A token that a person has got from the portal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["token"]
+    token: Secret
+
+
+class OAuth(BaseModel):
+    """A partner application's registration; the token comes by `svod login`, or from `refresh_token`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["oauth"]
+    client_id: str
+    client_secret: Secret
+    scopes: tuple[str, ...] = ()
+    refresh_token: Secret | None = None
+    redirect_uri: str | None = None
+
+
+class PasswordAuth(BaseModel):
+    """A login and password of a person (and, for some portals, a partner application's registration)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    kind: Literal["password"]
+    login: str = Field(alias="login")
+    password: Secret
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    scopes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _username(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "username" in value and "login" not in value:
+            value = {**value, "login": value["username"]}
+            del value["username"]
+        return value
+
+
+Auth = Annotated[TokenAuth | OAuth | PasswordAuth, Field(discriminator="kind")]
+
+
+class SourceConfig(BaseModel):
+    """One `[[institution.source]]`. What is null takes the manifest's default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    connector: str
+    product: str | None = None
+    base_url: str | None = None
+    remote_id: str | None = None
+    authority: int = 0
+    lookback_days: int | None = Field(default=None, ge=0)
+    requests_per_second: float | None = Field(default=None, gt=0)
+    concurrency: int | None = Field(default=None, ge=1)
+    auth: Auth | None = None
+    ca_bundle: str | None = None
+    path: str | None = None
+    layout: str | None = None
+    partial: bool = False
+    har: str | None = None
+
+
+# -- what a connector says of itself ---------------------------------------------------------------------------------
+
+
+class Product(BaseModel):
+    """One product that a connector reads, as its manifest describes it.
+
+    `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
+    function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say; `sign_in_paths` and `reads_by_post` are regular expressions of paths.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    factory: str
+    title: str
+    standin: str | None = None
+    base_url: str | None = None
+    auth: tuple[Literal["token", "oauth", "password"], ...] = ()
+    needs: tuple[str, ...] = ()
+    lookback_days: int = 21
+    requests_per_second: float = 5
+    concurrency: int = 4
+    sign_in_paths: tuple[str, ...] = ()
+    reads_by_post: tuple[str, ...] = ()
+    timezone: str | None = None
+    capabilities: dict[str, tuple[str, ...]]
+    limits: tuple[str, ...] = ()
+
+
+class Manifest(BaseModel):
+    """A connector's `manifest.toml`. `default` names the product that is meant when a source names none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    version: int
+    tier: Literal["draft", "bronze", "silver", "gold"]
+    default: str
+    products: dict[str, Product]
+
+    def product(self, name: str | None) -> Product:
+        """The product of this name, or the default one.
+
+        Raises:
+            SourceConfigError: there is no such product.
+
+        """
+        try:
+            return self.products[name or self.default]
+        except KeyError:
+            known = ", ".join(sorted(self.products))
+            raise SourceConfigError(f"connector {self.name} has no product {name!r}; it has {known}") from None
+
+
+# -- what it works with ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """The institution that a source belongs to."""
+
+    key: str
+    name: str
+    kind: Literal["school", "college"]
+    zone: ZoneInfo
+
+
+class Vault(Protocol):
+    """Keeps what a sign-in gave (tokens that can be refreshed), encrypted or in a private file."""
+
+    def load(self, source: str) -> dict[str, str] | None: ...
+
+    def save(self, source: str, secrets: Mapping[str, str]) -> None: ...
+
+
+@dataclass(slots=True)
+class MemoryVault:
+    """Keeps secrets as long as the process lives."""
+
+    kept: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def load(self, source: str) -> dict[str, str] | None:
+        return self.kept.get(source)
+
+    def save(self, source: str, secrets: Mapping[str, str]) -> None:
+        self.kept[source] = dict(secrets)
+
+
+def _forget(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a connector is given. `source` is the whole key, `kolomna/portal`.
+
+    `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
+    `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured).
+    """
+
+    source: str
+    config: SourceConfig
+    manifest: Manifest
+    institution: Institution
+    scale: Scale
+    open_session: Callable[[Manner], Session]
+    vault: Vault = field(default_factory=MemoryVault)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pseudonym: Callable[[str], str | None] = _forget
+    archive: Archive = field(default_factory=NoArchive)
+    root: Path = field(default_factory=Path)
+
+    @property
+    def product(self) -> Product:
+        return self.manifest.product(self.config.product)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.institution.zone
+
+    def today(self) -> date:
+        """The institution's own day."""
+        return self.clock().astimezone(self.zone).date()
+
+
+# -- what it gives ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days to read, both inclusive, and the academic year in which they lie.
+
+    `explicit` says that a person asked for just these days: then nothing outside them is asked for.
+    """
+
+    year: AcademicYear
+    since: date
+    until: date
+    explicit: bool = False
+
+    def pieces(self, days: int) -> Iterator[Stretch]:
+        """The window in pieces of a fixed division of the year, see `canonical.years.grid`."""
+        return grid(self.year, days, self.since, self.until, cut=self.explicit)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answers to one unit, and how to make a batch of them.
+
+    `make` is pure: it talks to nobody, and gives the same batch for the same answers and the same `context` (a text that
+    stands for everything else it looks at, for example `digest_of` the answers that named groups and subjects).
+    """
+
+    answers: Sequence[Answer | Origin]
+    make: Callable[[], Batch]
+    context: str = ""
+
+    def digest(self, salt: str) -> str:
+        """Says what was read: the same text when everything that the batch depends on is the same."""
+        return hashlib.sha256(f"{salt}\n{self.context}\n{digest_of(self.answers)}".encode()).hexdigest()
+
+
+def digest_of(answers: Sequence[Answer | Origin]) -> str:
+    """A text that changes when any of the answers does."""
+    origins = (a.origin if isinstance(a, Answer) else a for a in answers)
+    return hashlib.sha256("\n".join(f"{o.request} {o.sha256}" for o in origins).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One piece of reading, committed in one transaction. `name` is the same for the same piece in every import.
+
+    `whole` is false where explicit dates have cut the piece.
+    """
+
+    name: str
+    read: Callable[[], Awaitable[Reading]]
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One thing that `svod check` found out. `ok` is null where it could not be found out."""
+
+    what: str
+    ok: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInstitution:
+    """An institution that the account can see at the portal; `id` is what `remote_id` must be."""
+
+    id: str
+    name: str
+
+
+class Connector(Protocol):
+    """Reads one portal for one source. Made for one use: check, discover or read, then close."""
+
+    async def check(self) -> list[CheckLine]:
+        """Whether the portal can be reached, the credential is good, and what it lets us read.
+
+        Raises:
+            ConnectorError: not even that could be asked.
+
+        """
+        ...
+
+    async def discover(self) -> list[RemoteInstitution]:
+        """The institutions that the account can see."""
+        ...
+
+    def read(self, window: Window) -> AsyncIterator[Unit]:
+        """The window as units. What later units point at (people, groups, subjects, courses) is yielded first.
+
+        The reader runs several units at once and may stop taking them at any time. A `ConnectorError` raised here stops
+        the source; one raised by a unit leaves out what its `stops` says.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Signs out where the portal counts sessions, and lets go of connections."""
+        ...
+
+
+def ready(name: str, reading: Reading, *, whole: bool = True) -> Unit:
+    """A unit whose answers are there already."""
+
+    async def read() -> Reading:
+        return reading
+
+    return Unit(name, read, whole)

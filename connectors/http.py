@@ -1,0 +1,527 @@
+"""The one module that talks HTTP.
+
+A `Session` sends requests in a portal's manner and gives back answers that were accepted: it holds the portal's limits,
+retries what may pass, signs in anew once when a session has expired, refuses to write, and puts every answer into the raw
+archive. What is particular to a portal it asks of a `Manner`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import http.cookiejar
+import ipaddress
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import msgspec
+import tenacity
+
+from canonical.batch import Origin
+from connectors.archive import Archive, NoArchive, digest
+from connectors.errors import (
+    AccessDeniedError,
+    ConnectorError,
+    ExpiredError,
+    NotFoundError,
+    RateLimitedError,
+    SignInNeededError,
+    SourceConfigError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from connectors.limits import HostLimit
+
+Params = Mapping[str, str | int | Sequence[str | int]]
+
+_UNREAD: Final = object()
+
+USER_AGENT: Final = "svod/0.1 (read-only journal hub)"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked. `params` and `body` hold nothing secret: what signs a request is added by the `Manner`."""
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """The same text whenever the same is asked, and never a secret: the key to archived answers."""
+        query = f"?{urlencode(sorted(self.params))}" if self.params else ""
+        body = ""
+        if self.json is not None:
+            body = " " + msgspec.json.encode(self.json, order="sorted").decode()
+        elif self.form is not None:
+            body = " " + urlencode(sorted(self.form.items()))
+        return f"{self.method} {self.path}{query}{body}"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was answered: header names in lower case, the body as bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    origin: Origin
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    _json: Any = _UNREAD
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not in its character set is replaced."""
+        charset = re.search(r"charset=\"?([\w-]+)", self.headers.get("content-type", ""))
+        try:
+            return self.body.decode(charset[1] if charset else "utf-8", errors="replace")
+        except LookupError:
+            return self.body.decode("utf-8", errors="replace")
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a page came where data was asked for."""
+        return self.content_type == "text/html" or self.body[:64].lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+    def json(self) -> Any:
+        """The body as JSON; an empty one is null.
+
+        Raises:
+            UnexpectedAnswerError: it is not JSON, or it is cut off.
+
+        """
+        if self._json is _UNREAD:
+            self._json = self._decode()
+        return self._json
+
+    def _decode(self) -> Any:
+        if not self.body.strip():
+            return None
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UnexpectedAnswerError(f"{self.origin.request}: the answer is not JSON ({error})") from None
+
+
+class Manner(Protocol):
+    """What is particular about a portal's way with HTTP."""
+
+    def headers(self) -> Mapping[str, str]:
+        """What goes with every request: the token, and what the portal's own pages send."""
+        ...
+
+    def fault(self, answer: Answer) -> ConnectorError | None:
+        """Reads an answer: what is wrong with it, if anything. `common_fault` knows what all portals share."""
+        ...
+
+    async def sign_in(self, session: Session, *, expired: bool) -> None:
+        """Gets a valid session or token, by `Session.private`. `expired`: the one there was is refused by the portal.
+
+        Raises:
+            SignInNeededError: only a person can.
+
+        """
+        ...
+
+
+class Sender(Protocol):
+    """Where answers come from: the network, the raw archive, a browser's capture."""
+
+    offline: bool
+
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        """One exchange.
+
+        Raises:
+            UnavailableError: there was no answer.
+            NotFoundError: an offline sender has none for this request.
+
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+def common_fault(answer: Answer) -> ConnectorError | None:
+    """What the status, or a page in the place of data, says on any portal. A status of success is no fault."""
+    where = answer.origin.request
+    status = answer.status
+    if status in {429, 433}:
+        return RateLimitedError(f"{where}: too many requests ({status})", retry_after(answer.headers))
+    if status >= 500:
+        after = retry_after(answer.headers)
+        if status == 503 and after is not None:
+            return RateLimitedError(f"{where}: asked to come back later (503)", after)
+        return UnavailableError(f"{where}: the portal answers {status}")
+    by_status: dict[int, ConnectorError] = {
+        401: ExpiredError(f"{where}: not signed in (401)"),
+        403: AccessDeniedError(f"{where}: the account may not read this (403)"),
+        404: NotFoundError(f"{where}: the portal does not know this (404)"),
+    }
+    if status in by_status or status >= 400:
+        return by_status.get(status) or UnexpectedAnswerError(f"{where}: refused with {status}")
+    if status >= 300:
+        return ExpiredError(f"{where}: sent to another page ({status})")
+    return UnavailableError(f"{where}: a web page came in the place of data") if answer.is_html else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After header asks for, in either of its forms, by the portal's own clock."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        now = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+    except ValueError:
+        return None
+    return max(0.0, (until - now).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request is kept at. Waits are seconds; `total` bounds one exchange, however slowly it drips."""
+
+    attempts: int = 7
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+    connect: float = 10.0
+    read: float = 60.0
+    total: float = 180.0
+    most_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a session has sent so far."""
+
+    requests: int = 0
+    retries: int = 0
+
+
+class Session:
+    """Requests to one portal for one source.
+
+    `reads_by_post` are regular expressions of the paths whose POST only reads; `sign_in_paths` of those that sign in and
+    out. Everything else is GET: a session cannot write.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        manner: Manner,
+        *,
+        archive: Archive | None = None,
+        patience: Patience | None = None,
+        reads_by_post: Sequence[str] = (),
+        sign_in_paths: Sequence[str] = (),
+        limit: HostLimit | None = None,
+    ) -> None:
+        self.traffic = Traffic()
+        self._sender = sender
+        self._manner = manner
+        self._archive = archive or NoArchive()
+        self._patience = patience or Patience()
+        self._posts = [re.compile(p) for p in reads_by_post]
+        self._sign_in_paths = [re.compile(p) for p in sign_in_paths]
+        self._limit = limit or HostLimit()
+        self._signing_in = asyncio.Lock()
+        self._signed_in = sender.offline
+        self._times_signed_in = 0
+
+    @property
+    def offline(self) -> bool:
+        """Whether answers come from an archive or a capture, so that nobody need sign in or out."""
+        return self._sender.offline
+
+    async def get(
+        self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None, json: bool = True
+    ) -> Answer:
+        """Asks for something; `json` says that it must be JSON.
+
+        Raises:
+            ConnectorError: see `connectors.errors`; what could be retried has been.
+
+        """
+        return await self._ask(Request("GET", path, _flat(params), headers=headers or {}), json=json)
+
+    async def query(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Asks by a POST that only reads.
+
+        Raises:
+            ConnectorError: as `get`.
+            ValueError: the connector's manifest does not name the path among such.
+
+        """
+        if not any(p.fullmatch(path) for p in self._posts):
+            raise ValueError(f"POST {path} is not among the reads of the manifest: this hub never writes")
+        return await self._ask(Request("POST", path, _flat(params), json, form, headers or {}), json=True)
+
+    async def private(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One exchange that signs in or out: not judged, not archived, retried only if there was no answer.
+
+        Raises:
+            UnavailableError: there was no answer, or the portal is down.
+            ValueError: the connector's manifest does not name the path among such.
+
+        """
+        if not any(p.fullmatch(path) for p in self._sign_in_paths):
+            raise ValueError(f"{method} {path} is not among the sign-in paths of the manifest")
+        request = Request(method, path, _flat(params), json, form, headers or {})
+
+        async def once() -> Answer:
+            answer = await self._exchange(request, {})
+            if answer.status in {429, 433} or answer.status >= 500:
+                raise common_fault(answer) or UnavailableError(f"{method} {path}: the portal answers {answer.status}")
+            return answer
+
+        return await self._persist(once)
+
+    async def close(self) -> None:
+        """Lets go of the connections. Signing out is the connector's."""
+        await self._sender.close()
+
+    async def _ask(self, request: Request, *, json: bool) -> Answer:
+        async def once() -> Answer:
+            signed_in = await self._sign_in()
+            answer = await self._exchange(request, self._manner.headers())
+            fault = self._manner.fault(answer)
+            if isinstance(fault, ExpiredError):
+                if self.offline:
+                    raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
+                await self._sign_in(refused=signed_in)
+                answer = await self._exchange(request, self._manner.headers())
+                fault = self._manner.fault(answer)
+                if isinstance(fault, ExpiredError):
+                    raise SignInNeededError(f"{fault}, and again after signing in anew")
+            if fault:
+                raise fault
+            if json and not self._archive.holds(answer.origin.sha256):
+                answer.json()  # an answer that is cut off may come whole the next time
+            return answer
+
+        answer = await self._persist(once)
+        self._archive.put(answer.body)
+        return answer
+
+    async def _sign_in(self, refused: int | None = None) -> int:
+        """Sees to it that there is a valid sign-in; says which one it is, so that only one caller renews it."""
+        async with self._signing_in:
+            if not self._signed_in or refused == self._times_signed_in:
+                await self._manner.sign_in(self, expired=refused is not None)
+                self._signed_in = True
+                self._times_signed_in += 1
+            return self._times_signed_in
+
+    async def _exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        limit = self._limit
+        async with limit.turn():
+            self.traffic.requests += 1
+            try:
+                answer = await self._sender.send(request, {**headers, **request.headers})
+            except UnavailableError:
+                limit.failed(self._patience.longest_wait)
+                raise
+        if answer.status >= 500:
+            limit.failed(self._patience.longest_wait)
+        else:
+            limit.succeeded()
+        return answer
+
+    async def _persist(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
+        patience = self._patience
+        spread = tenacity.wait_exponential_jitter(
+            patience.first_wait, patience.longest_wait, jitter=patience.first_wait
+        )
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, RateLimitedError):
+                after = error.after if error.after is not None else spread(state)
+                self._limit.rest(after)
+                return after
+            return spread(state)
+
+        def may_pass(error: BaseException) -> bool:
+            return isinstance(error, ConnectorError) and error.retry and not self.offline
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(may_pass),
+            stop=tenacity.stop_after_attempt(patience.attempts),
+            wait=wait,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        return await retrying(once)
+
+    def _count_retry(self, _: tenacity.RetryCallState) -> None:
+        self.traffic.retries += 1
+
+
+def _flat(params: Params | None) -> tuple[tuple[str, str], ...]:
+    flat: list[tuple[str, str]] = []
+    for name, value in (params or {}).items():
+        several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+        flat.extend((name, str(v)) for v in several)
+    return tuple(flat)
+
+
+class Network:
+    """Sends requests to a portal's address, each connection a client of its own; how many there are the limit decides.
+
+    One httpx client's pool is searched at every request; clients with one connection each have nothing to search.
+    """
+
+    offline = False
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        patience: Patience | None = None,
+        ca_bundle: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        check_base_url(base_url)
+        self._base = base_url.rstrip("/")
+        self._patience = patience or Patience()
+        self._clock = clock
+        self._transport = transport
+        self._jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(rfc2965=False))
+        self._idle: list[httpx.AsyncClient] = []
+        self._all: list[httpx.AsyncClient] = []
+        self._verify = _trust(ca_bundle)
+        self.host = urlsplit(base_url).netloc
+
+    @property
+    def cookies(self) -> http.cookiejar.CookieJar:
+        """Cookies that the portal has set."""
+        return self._jar
+
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        client = self._idle.pop() if self._idle else self._connect()
+        where = request.signature if request.method == "GET" else f"{request.method} {request.path}"
+        try:
+            async with asyncio.timeout(self._patience.total):
+                return await self._exchange(client, request, headers)
+        except TimeoutError:
+            raise UnavailableError(f"{where}: no whole answer within {self._patience.total:g} s") from None
+        except httpx.TimeoutException as error:
+            raise UnavailableError(f"{where}: no answer in time ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"{where}: the connection failed ({type(error).__name__}: {error})") from None
+        finally:
+            self._idle.append(client)
+
+    def _connect(self) -> httpx.AsyncClient:
+        patience = self._patience
+        client = httpx.AsyncClient(
+            verify=self._verify,
+            cookies=self._jar,
+            follow_redirects=False,
+            timeout=httpx.Timeout(patience.read, connect=patience.connect),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60),
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json, text/plain, */*"},
+            transport=self._transport,
+        )
+        self._all.append(client)
+        return client
+
+    async def _exchange(self, client: httpx.AsyncClient, request: Request, headers: Mapping[str, str]) -> Answer:
+        outgoing = client.build_request(
+            request.method,
+            self._base + request.path,
+            params=list(request.params) or None,
+            json=request.json,
+            data=request.form,
+            headers=dict(headers),
+        )
+        response = await client.send(outgoing, stream=True)
+        try:
+            parts: list[bytes] = []
+            size = 0
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > self._patience.most_bytes:
+                    raise UnexpectedAnswerError(
+                        f"{request.signature}: the answer is larger than {self._patience.most_bytes} bytes"
+                    )
+                parts.append(part)
+        finally:
+            await response.aclose()
+        body = b"".join(parts)
+        origin = Origin(request.signature, digest(body), len(body), self._clock().isoformat())
+        lower = {k.lower(): v for k, v in response.headers.items()}
+        return Answer(response.status_code, lower, body, origin, dict(response.cookies))
+
+    async def close(self) -> None:
+        for client in self._all:
+            await client.aclose()
+        self._all.clear()
+        self._idle.clear()
+
+
+def check_base_url(url: str) -> None:
+    """Holds an address against what may carry children's data: https, or this machine itself.
+
+    Raises:
+        SourceConfigError: it may not.
+
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SourceConfigError(f"base_url {url!r} is not a web address; write https://…")
+    if parts.username or parts.password:
+        raise SourceConfigError("base_url must not hold a login or password; use auth")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise SourceConfigError(f"base_url {url!r}: only https is allowed, save for addresses of this machine")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (OSError, ssl.SSLError) as error:
+        raise SourceConfigError(f"ca_bundle {ca_bundle!r} cannot be read: {error}") from None

@@ -1,0 +1,84 @@
+"""Finds connectors: the folders beside this file, and packages that declare the entry point group `svod.connectors`."""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from connectors.contract import Connector, Context, Manifest
+from connectors.errors import SourceConfigError
+
+GROUP = "svod.connectors"
+
+
+@cache
+def manifests() -> dict[str, Manifest]:
+    """Every connector's manifest by name.
+
+    Raises:
+        SourceConfigError: a manifest is not one.
+
+    """
+    return {m.name: m for m in sorted((_read(p) for p in _places()), key=lambda m: m.name)}
+
+
+def manifest(name: str) -> Manifest:
+    """The manifest of one connector.
+
+    Raises:
+        SourceConfigError: there is no such connector.
+
+    """
+    try:
+        return manifests()[name]
+    except KeyError:
+        known = ", ".join(manifests())
+        raise SourceConfigError(f"there is no connector {name!r}; there are {known}") from None
+
+
+def connect(context: Context) -> Connector:
+    """The connector for a source.
+
+    Raises:
+        SourceConfigError: the source lacks something that the product needs.
+
+    """
+    product = context.product
+    for name in product.needs:
+        if getattr(context.config, name) is None:
+            raise SourceConfigError(
+                f"source {context.source}: {name} is missing; connector {context.manifest.name} needs it"
+            )
+    auth = context.config.auth
+    if product.auth and context.config.har is None and (auth is None or auth.kind not in product.auth):
+        given = f"kind {auth.kind!r}" if auth else "none"
+        raise SourceConfigError(
+            f"source {context.source}: auth: one of {', '.join(product.auth)} is needed, given is {given}"
+        )
+    module, _, function = product.factory.partition(":")
+    made: Any = getattr(importlib.import_module(module), function)(context)
+    connector: Connector = made
+    return connector
+
+
+def _places() -> Iterator[Traversable]:
+    here = Path(__file__).parent
+    yield from sorted(p for p in here.glob("*/manifest.toml"))
+    for point in entry_points(group=GROUP):
+        yield files(importlib.import_module(point.module)) / "manifest.toml"
+
+
+def _read(place: Traversable) -> Manifest:
+    try:
+        return Manifest.model_validate(tomllib.loads(place.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise SourceConfigError(f"{place}: not a connector's manifest: {error}") from None

@@ -1,0 +1,81 @@
+"""Makes the session of a source: to its portal, or back into the raw archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from canonical.batch import Origin
+from connectors.archive import Archive
+from connectors.contract import Product, SourceConfig
+from connectors.errors import NotFoundError, SourceConfigError
+from connectors.http import Answer, Manner, Network, Patience, Request, Session
+from connectors.limits import limit_for
+
+
+def network_session(
+    config: SourceConfig,
+    product: Product,
+    manner: Manner,
+    *,
+    archive: Archive | None = None,
+    patience: Patience | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Session:
+    """A session to the portal itself. Must be made within the event loop that uses it.
+
+    Raises:
+        SourceConfigError: there is no address, or one that may not carry children's data.
+
+    """
+    base_url = config.base_url or product.base_url
+    if not base_url:
+        raise SourceConfigError(f"source {config.key}: base_url is missing")
+    network = Network(base_url, patience=patience, ca_bundle=config.ca_bundle, clock=clock)
+    limit = limit_for(network.host)
+    limit.join(
+        config.requests_per_second or product.requests_per_second,
+        config.concurrency or product.concurrency,
+    )
+    return Session(
+        network,
+        manner,
+        archive=archive,
+        patience=patience,
+        reads_by_post=product.reads_by_post,
+        sign_in_paths=product.sign_in_paths,
+        limit=limit,
+    )
+
+
+def archive_session(
+    product: Product, manner: Manner, *, archive: Archive, find: Callable[[str], Origin | None]
+) -> Session:
+    """A session whose answers come from the raw archive; `find` gives the last one for a request's signature."""
+    sender = ArchiveSender(archive, find)
+    return Session(sender, manner, archive=archive, reads_by_post=product.reads_by_post)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSender:
+    """Answers from the raw archive: `find` gives the last answer that was archived for a request's signature."""
+
+    archive: Archive
+    find: Callable[[str], Origin | None]
+    offline: bool = True
+
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        origin = self.find(request.signature)
+        if origin is None:
+            raise NotFoundError(f"{request.signature}: not in the raw archive")
+        try:
+            body = self.archive.get(origin.sha256)
+        except KeyError:
+            raise NotFoundError(
+                f"{request.signature}: its answer {origin.sha256} is no longer in the raw archive"
+            ) from None
+        return Answer(200, {}, body, origin)
+
+    async def close(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,1 @@
+"""Stand-in portals: local servers that speak as the portals do, fed from one synthetic region."""
