@@ -141,7 +141,10 @@ class Manner(Protocol):
 class Sender(Protocol):
     """Where answers come from: the network, the raw archive, a browser's capture."""
 
-    offline: bool
+    @property
+    def offline(self) -> bool:
+        """Whether nobody is there to sign in to."""
+        ...
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """One exchange.
@@ -364,7 +367,7 @@ class Session:
     async def _persist(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
         patience = self._patience
         spread = tenacity.wait_exponential_jitter(
-            patience.first_wait, patience.longest_wait, jitter=patience.first_wait
+            multiplier=patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
         )
 
         def wait(state: tenacity.RetryCallState) -> float:

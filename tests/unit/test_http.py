@@ -1,0 +1,283 @@
+"""The session's behaviour on the wire: retries, limits, sign-in, what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from starlette.applications import Starlette
+from starlette.requests import Request as WebRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors.archive import FolderArchive
+from connectors.errors import (
+    AccessDeniedError,
+    ConnectorError,
+    NotFoundError,
+    RateLimitedError,
+    SignInNeededError,
+    SourceConfigError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from connectors.http import Answer, Network, Patience, Session, check_base_url, common_fault, retry_after
+from connectors.limits import HostLimit
+from connectors.standins.server import Door, Faults, serving
+
+BASE = "https://portal.example.invalid"
+QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01, read=0.5, total=1.0, most_bytes=10_000)
+
+
+@dataclass
+class Plain:
+    token: str = "first"
+    signed_in: list[bool] = field(default_factory=list)
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Access-Token": self.token}
+
+    def fault(self, answer: Answer) -> ConnectorError | None:
+        return common_fault(answer)
+
+    async def sign_in(self, session: Session, *, expired: bool) -> None:
+        self.signed_in.append(expired)
+        if expired:
+            self.token = "second"
+
+
+def session(base: str = BASE, **more: Any) -> Session:
+    return Session(
+        Network(base, patience=QUICK),
+        more.pop("manner", None) or Plain(),
+        patience=QUICK,
+        reads_by_post=[r"/many"],
+        sign_in_paths=[r"/login"],
+        **more,
+    )
+
+
+def ask(made: Session, path: str = "/x", **more: Any) -> Answer:
+    async def go() -> Answer:
+        try:
+            return await made.get(path, **more)
+        finally:
+            await made.close()
+
+    return asyncio.run(go())
+
+
+class TestOneExchange:
+    @respx.mock
+    def test_gives_the_answer_with_where_it_came_from(self, tmp_path: Path) -> None:
+        route = respx.get(f"{BASE}/x", params={"a": "1"}).mock(httpx.Response(200, json=[1, 2]))
+        archive = FolderArchive(tmp_path)
+        answer = ask(session(archive=archive), params={"a": 1})
+        assert answer.json() == [1, 2]
+        assert answer.origin.request == "GET /x?a=1"
+        assert archive.get(answer.origin.sha256) == b"[1,2]"
+        assert route.calls[0].request.headers["access-token"] == "first"
+
+    @respx.mock
+    @pytest.mark.parametrize(
+        ("bad", "error"),
+        [
+            (httpx.Response(500), UnavailableError),
+            (httpx.Response(429), RateLimitedError),
+            (httpx.Response(433), RateLimitedError),
+            (httpx.Response(200, html="<!doctype html><p>работы</p>"), UnavailableError),
+            (httpx.Response(200, text='[{"id": 1}, {"i'), UnexpectedAnswerError),
+            (httpx.ConnectError("refused"), UnavailableError),
+            (httpx.ReadTimeout("slow"), UnavailableError),
+            (httpx.RemoteProtocolError("peer closed connection"), UnavailableError),
+        ],
+    )
+    def test_what_may_pass_is_asked_again(self, bad: Any, error: type[ConnectorError]) -> None:
+        route = respx.get(f"{BASE}/x").mock(side_effect=[bad, bad, httpx.Response(200, json=1)])
+        made = session()
+        assert ask(made).json() == 1
+        assert made.traffic.retries == 2
+        route.mock(side_effect=[bad] * 4)
+        with pytest.raises(error):
+            ask(session())
+
+    @respx.mock
+    @pytest.mark.parametrize(("status", "error"), [(403, AccessDeniedError), (404, NotFoundError)])
+    def test_what_will_not_pass_is_not(self, status: int, error: type[ConnectorError]) -> None:
+        route = respx.get(f"{BASE}/x").mock(httpx.Response(status))
+        with pytest.raises(error):
+            ask(session())
+        assert route.call_count == 1
+
+    @respx.mock
+    def test_too_large_an_answer_is_refused(self) -> None:
+        respx.get(f"{BASE}/x").mock(httpx.Response(200, content=b"1" * 10_001))
+        with pytest.raises(UnexpectedAnswerError, match="larger than 10000 bytes"):
+            ask(session())
+
+    @respx.mock
+    def test_no_error_shows_the_token(self) -> None:
+        respx.get(f"{BASE}/x").mock(side_effect=httpx.ConnectError("refused"))
+        with pytest.raises(UnavailableError) as caught:
+            ask(session())
+        assert "first" not in str(caught.value)
+
+
+class TestSignIn:
+    @respx.mock
+    def test_an_expired_session_is_renewed_once_for_all_that_wait(self) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200 if request.headers["access-token"] == "second" else 401, json=1)
+
+        respx.get(f"{BASE}/x").mock(side_effect=answer)
+        manner = Plain()
+        made = session(manner=manner)
+
+        async def go() -> None:
+            await asyncio.gather(*(made.get("/x") for _ in range(5)))
+            await made.close()
+
+        asyncio.run(go())
+        assert manner.signed_in == [False, True]
+
+    @respx.mock
+    def test_refused_again_a_person_is_needed(self) -> None:
+        respx.get(f"{BASE}/x").mock(httpx.Response(401))
+        with pytest.raises(SignInNeededError):
+            ask(session())
+
+    @respx.mock
+    def test_a_redirect_to_a_page_is_an_expired_session(self) -> None:
+        respx.get(f"{BASE}/x").mock(httpx.Response(302, headers={"location": "/security/"}))
+        with pytest.raises(SignInNeededError, match="another page"):
+            ask(session())
+
+
+class TestReadOnly:
+    @respx.mock
+    def test_post_only_where_it_reads(self) -> None:
+        respx.post(f"{BASE}/many").mock(httpx.Response(200, json=[]))
+
+        async def go() -> None:
+            made = session()
+            answer = await made.query("/many", json=[2, 1])
+            assert answer.origin.request == "POST /many [2,1]"
+            with pytest.raises(ValueError, match="never writes"):
+                await made.query("/marks", json={})
+            with pytest.raises(ValueError, match="sign-in"):
+                await made.private("DELETE", "/marks")
+            await made.close()
+
+        asyncio.run(go())
+
+    @pytest.mark.parametrize("url", ["http://portal.example.invalid", "ftp://x", "портал", "https://user:pw@x.invalid"])
+    def test_addresses_that_may_not_carry_data(self, url: str) -> None:
+        with pytest.raises(SourceConfigError):
+            check_base_url(url)
+
+    @pytest.mark.parametrize("url", ["https://x.invalid", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"])
+    def test_addresses_that_may(self, url: str) -> None:
+        check_base_url(url)
+
+
+class TestPoliteness:
+    @respx.mock
+    def test_retry_after_is_obeyed(self) -> None:
+        respx.get(f"{BASE}/x").mock(
+            side_effect=[httpx.Response(429, headers={"retry-after": "1"}), httpx.Response(200, json=1)]
+        )
+        before = time.monotonic()
+        ask(session())
+        assert time.monotonic() - before >= 1.0
+
+    def test_retry_after_in_both_forms(self) -> None:
+        assert retry_after({"retry-after": "7"}) == 7
+        date = {"retry-after": "Fri, 20 Nov 2026 15:00:09 GMT", "date": "Fri, 20 Nov 2026 15:00:00 GMT"}
+        assert retry_after(date) == 9
+        assert retry_after({"retry-after": "soon"}) is None
+
+    def test_never_more_than_the_limits(self) -> None:
+        async def answer(_: WebRequest) -> Response:
+            await asyncio.sleep(0.05)
+            return JSONResponse(1)
+
+        door = Door(Starlette(routes=[Route("/x", answer)]))
+
+        async def go(base: str) -> None:
+            limit = HostLimit()
+            limit.join(40, 3)
+            made = session(base, limit=limit)
+            await asyncio.gather(*(made.get("/x") for _ in range(60)))
+            await made.close()
+
+        with serving(door) as base:
+            asyncio.run(go(base))
+        assert door.visits.most_at_once <= 3
+        assert door.visits.busiest_second() <= 40
+
+    def test_a_portal_that_is_down_is_asked_less_and_less(self) -> None:
+        async def answer(_: WebRequest) -> Response:
+            return Response(status_code=503)
+
+        door = Door(Starlette(routes=[Route("/x", answer)]))
+        patience = Patience(attempts=5, first_wait=0.01, longest_wait=0.4, total=5)
+
+        async def go(base: str) -> None:
+            limit = HostLimit()
+            made = Session(Network(base, patience=patience), Plain(), patience=patience, limit=limit)
+            await asyncio.gather(*(made.get("/x") for _ in range(4)), return_exceptions=True)
+            await made.close()
+
+        with serving(door) as base:
+            asyncio.run(go(base))
+        gaps = [b - a for a, b in zip(door.visits.at, door.visits.at[1:], strict=False)]
+        assert max(gaps[8:]) > 0.2 > max(gaps[:3])
+
+    def test_every_fault_passes_in_the_end(self) -> None:
+        async def answer(request: WebRequest) -> Response:
+            return JSONResponse({"n": request.path_params["n"], "filler": "x" * 500})
+
+        door = Door(Starlette(routes=[Route("/{n:int}", answer)]), Faults(rate=0.3))
+        patience = Patience(attempts=12, first_wait=0.001, longest_wait=0.01, total=5)
+
+        async def go(base: str) -> list[Any]:
+            made = Session(Network(base, patience=patience), Plain(), patience=patience)
+            answers = await asyncio.gather(*(made.get(f"/{n}") for n in range(100)))
+            await made.close()
+            return [a.json()["n"] for a in answers]
+
+        with serving(door) as base:
+            assert asyncio.run(go(base)) == list(range(100))
+
+    def test_a_slow_drip_is_cut_off(self) -> None:
+        async def drip(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(100):
+                await asyncio.sleep(0.2)
+                await send({"type": "http.response.body", "body": b" ", "more_body": True})
+
+        with serving(drip) as base, pytest.raises(UnavailableError, match="no whole answer"):
+            made = Session(Network(base, patience=QUICK), Plain(), patience=Patience(attempts=1))
+            ask(made)
+
+
+def test_the_archive_keeps_a_body_once_and_notices_damage(tmp_path: Path) -> None:
+    archive = FolderArchive(tmp_path)
+    body = json.dumps({"marks": [5] * 100}).encode()
+    name = archive.put(body)
+    assert archive.put(body) == name
+    assert archive.get(name) == body
+    assert archive.path(name).stat().st_mode & 0o077 == 0
+    archive.path(name).write_bytes(b"scratched")
+    with pytest.raises(ValueError, match="damaged"):
+        archive.get(name)
+    with pytest.raises(KeyError):
+        archive.get("0" * 64)
