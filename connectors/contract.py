@@ -247,7 +247,8 @@ class Context:
     """All that a connector is given. `source` is the whole key, `kolomna/portal`.
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
-    `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured).
+    `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
+    paths begin at. `find` is there in a replay only: it gives what was archived last for a request.
     """
 
     source: str
@@ -261,6 +262,7 @@ class Context:
     pseudonym: Callable[[str], str | None] = _forget
     archive: Archive = field(default_factory=NoArchive)
     root: Path = field(default_factory=Path)
+    find: Callable[[str], Origin | None] | None = None
 
     @property
     def product(self) -> Product:

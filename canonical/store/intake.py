@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from canonical.batch import Batch
-from canonical.coverage import Scope
+from canonical.coverage import Axis, Scope, Selector
 from canonical.store.engine import writing
 from canonical.store.leases import Lease
 from canonical.store.removing import mark_removed, postpone, vanished, withdraw_seen
@@ -128,7 +128,10 @@ class Intake:
             packed = msgspec.msgpack.decode(last.keys, type=dict[str, bytes])
             for entity, keys in packed.items():
                 new = state.seen[entity].merge(keys)
-                aside = min(new, state.quarantine.renew(unit, entity))
+                again = state.quarantine.renew(unit, entity)
+                aside = min(new, len(again))
+                if any(e.key is None for e in again):
+                    state.unreadable.add(entity)
                 state.counts[entity].update(received=new, quarantined=aside, unchanged=new - aside)
             scopes = msgspec.json.decode(last.scopes, type=list[Scope])
             if not last.judged:
@@ -144,6 +147,11 @@ class Intake:
         postponed = 0
         with writing(self._engine) as connection:
             self._lease.hold(connection, self._real_now())
+            for scope in [s for s, _ in state.scopes if self._is_open(s)]:
+                row = _coverage_row(state, scope, "")
+                uncovered = (c == row[c.name] for c in COVERAGE.primary_key.columns)
+                connection.execute(delete(COVERAGE).where(*uncovered))
+            state.scopes = [(s, n) for s, n in state.scopes if not self._is_open(s)]
             withdraw_seen(connection, state)
             number = None
             for entity, gone, waiting in vanished(connection, state, self._brake):
@@ -185,8 +193,13 @@ class Intake:
             self._state.first_batch = number
         return number
 
+    def _is_open(self, scope: Scope) -> bool:
+        """Whether a scope over everything has a hole somewhere: something without a key, in whatever batch."""
+        everything = scope.selector is Selector.INSTITUTION and scope.axis is Axis.NONE
+        return everything and scope.entity in self._state.unreadable
+
     def _cover(self, connection: Connection, batch: Batch, writer: BatchWriter, stamp: str) -> list[Scope]:
-        scopes = [s for s in batch.scopes if s.entity not in writer.unreadable]
+        scopes = [s for s in batch.scopes if s.entity not in writer.unreadable and not self._is_open(s)]
         self._state.scopes.extend((s, writer.newest_origin) for s in scopes)
         upsert(connection, COVERAGE, [_coverage_row(self._state, s, stamp) for s in scopes])
         return scopes

@@ -128,13 +128,13 @@ class Quarantine:
         names = {i for a in arrived & self._waiting.keys() for i in self._waiting[a]}
         return [self._open[n] for n in sorted(names)]
 
-    def renew(self, unit: str, entity: str) -> int:
-        """Takes the open entries of a unit as come again; says how many there are of the entity."""
+    def renew(self, unit: str, entity: str) -> list[Entry]:
+        """Takes the open entries of a unit and an entity as come again."""
         entries = [e for e in self._open.values() if e.unit == unit and e.entity == entity]
         for entry in entries:
             entry.last_run = self._run
             self._changed[entity, entry.identity] = entry
-        return len(entries)
+        return entries
 
     def write(self, connection: Connection, stamp: str) -> None:
         """Writes what has changed since the last call."""

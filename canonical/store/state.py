@@ -55,7 +55,8 @@ class State:
     """One source during one run.
 
     `blank` names the entities of which the source had no row at all when the run began; `live` holds keys known to stand
-    in the store; `hidden` names, by entity and selector, the holders whose parts could not be read.
+    in the store; `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and
+    holder, what could not be read with its parts.
     """
 
     run: int
@@ -69,6 +70,7 @@ class State:
     seen: dict[str, KeySet] = field(default_factory=lambda: defaultdict(KeySet))
     live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     scopes: list[tuple[Scope, int]] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
     hidden: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     first_batch: int | None = None
 

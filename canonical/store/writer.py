@@ -313,6 +313,7 @@ class BatchWriter:
         )
         if key is None:
             self.unreadable.update((reject.entity, *reject.hides))
+            self.state.unreadable.update((reject.entity, *reject.hides))
             (new,) = self.state.seen[reject.entity].add_new([f"\0{entry.identity}"])
         self._set_aside.add((reject.entity, entry.identity))
         if new:

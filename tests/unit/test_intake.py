@@ -15,7 +15,7 @@ from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import Lesson, Mark, Person, Work
 from canonical.store import Brake, BusyError, LeaseLostError, Store
 from canonical.store.journal import provenance
-from canonical.tables import BATCHES, HISTORY, LEASES, QUARANTINE
+from canonical.tables import BATCHES, COVERAGE, HISTORY, LEASES, QUARANTINE
 from tests.stores import CLASS, Desk, batch
 
 
@@ -230,6 +230,17 @@ class TestRemoval:
         desk.read(made)
         assert set(desk.rows("lessons")) == {"l1", "l2"}
         assert set(desk.rows("works")) == {"w2"}
+
+    def test_a_scope_over_everything_is_open_if_any_batch_has_something_without_a_key(self, desk: Desk) -> None:
+        desk.read(batch(CLASS))
+        part, rest = batch([r for r in CLASS if r.key not in {"l1", "w1"}]), Batch()
+        part.reject("lessons", "not JSON", "{broken")
+        rest.covers(Scope("lessons"))
+        for order in ([part, rest], [rest, part]):
+            desk.read(*order)
+            assert set(desk.rows("lessons")) == {"l1", "l2"}
+            with desk.store.reading() as connection:
+                assert connection.execute(select(COVERAGE)).all() == []
 
 
 class TestCursor:

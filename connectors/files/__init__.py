@@ -1,0 +1,1 @@
+"""Reads exported files: a folder in canonical form, or whatever a layout describes."""

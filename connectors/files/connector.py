@@ -1,0 +1,129 @@
+"""The `files` connector: a folder of exported files in the place of a portal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from canonical.batch import Batch, Origin
+from canonical.coverage import Scope
+from canonical.entities import ENTITIES
+from connectors.contract import CheckLine, Connector, Context, Reading, RemoteInstitution, Unit, Window, ready
+from connectors.errors import SourceConfigError
+from connectors.files.blocks import Block, blocks
+from connectors.files.canonical_layout import csv_batch, ndjson_batch
+
+
+def open_connector(context: Context) -> Connector:
+    """The connector for the layout that the source names.
+
+    Raises:
+        SourceConfigError: there is no such layout.
+
+    """
+    if context.config.layout != "canonical":
+        raise SourceConfigError(
+            f'source {context.source}: layout {context.config.layout!r} is not known; there is "canonical"'
+        )
+    return CanonicalFolder(context)
+
+
+class CanonicalFolder:
+    """A folder of `<entity>.ndjson` or `<entity>.csv`.
+
+    A file that is there covers its entity completely, unless the source says `partial = true`; a file that is missing
+    covers nothing (contract.md).
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._folder = context.root / (context.config.path or "")
+
+    async def check(self) -> list[CheckLine]:
+        """Which files are there."""
+        files = self._files()
+        lines = [CheckLine("folder", ok=True, detail=str(self._folder))]
+        for name in ENTITIES:
+            path = files.get(name)
+            lines.append(
+                CheckLine(name, ok=path is not None or None, detail=path.name if path else "no file: covers nothing")
+            )
+        return lines
+
+    async def discover(self) -> list[RemoteInstitution]:
+        """A folder is of one institution."""
+        return [RemoteInstitution(self._context.institution.key, self._context.institution.name)]
+
+    async def read(self, window: Window) -> AsyncIterator[Unit]:
+        """Every file, an entity after the other; dates do not cut a file."""
+        if self._context.find is not None:
+            names = [f"{entity}.{ending}" for entity in ENTITIES for ending in ("ndjson", "csv")]
+        else:
+            names = [path.name for path in self._files().values()]
+        for name in names:
+            for unit in self._units(name):
+                yield unit
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    def _files(self) -> dict[str, Path]:
+        """The file of each entity that has one.
+
+        Raises:
+            SourceConfigError: there is no such folder, no file in it that could be read, or two for one entity.
+
+        """
+        where = f"source {self._context.source}: path {self._folder}"
+        if not self._folder.is_dir():
+            raise SourceConfigError(f"{where}: there is no such folder")
+        found: dict[str, Path] = {}
+        for name in ENTITIES:
+            paths = [p for ending in ("ndjson", "csv") if (p := self._folder / f"{name}.{ending}").is_file()]
+            if len(paths) > 1:
+                raise SourceConfigError(f"{where}: both {paths[0].name} and {paths[1].name} are there; keep one")
+            if paths:
+                found[name] = paths[0]
+        if not found:
+            raise SourceConfigError(f"{where}: no file named like people.ndjson or marks.csv is there")
+        return found
+
+    def _units(self, name: str) -> Iterator[Unit]:
+        entity, _, ending = name.partition(".")
+        count = 0
+        for block, origin in self._blocks(name, whole=ending == "csv"):
+            count += 1
+            yield ready(f"{name} {block.number}", self._reading(entity, ending, block, origin))
+        if count and not self._context.config.partial:
+            done = Batch()
+            done.covers(Scope(entity))
+            yield ready(f"{name} whole", Reading([], lambda: done, context=f"{name} {count}"))
+
+    def _blocks(self, name: str, *, whole: bool) -> Iterator[tuple[Block, Origin]]:
+        context = self._context
+        if context.find is not None:
+            number = 0
+            while origin := context.find(f"FILE {name} {number}"):
+                yield Block(number, 1, context.archive.get(origin.sha256)), origin
+                number += 1
+            return
+        path = self._folder / name
+        if whole:
+            parts: Iterator[Block] = iter([Block(0, 1, path.read_bytes())])
+        else:
+            parts = blocks(path)
+        for block in parts:
+            sha256 = context.archive.put(block.body)
+            at = context.clock().isoformat()
+            yield block, Origin(f"FILE {name} {block.number}", sha256, len(block.body), at)
+
+    def _reading(self, entity: str, ending: str, block: Block, origin: Origin) -> Reading:
+        pseudonym = self._context.pseudonym
+
+        def make() -> Batch:
+            if ending == "csv":
+                text = block.body.decode("utf-8-sig", errors="replace")
+                return csv_batch(entity, text, origin=origin, pseudonym=pseudonym)
+            return ndjson_batch(entity, block.lines(), origin=origin, pseudonym=pseudonym)
+
+        return Reading([origin], make)
