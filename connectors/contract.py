@@ -248,7 +248,8 @@ class Context:
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
     `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
-    paths begin at. `find` is there in a replay only: it gives what was archived last for a request.
+    paths begin at. `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
+    sessions that were opened.
     """
 
     source: str
@@ -263,6 +264,7 @@ class Context:
     archive: Archive = field(default_factory=NoArchive)
     root: Path = field(default_factory=Path)
     find: Callable[[str], Origin | None] | None = None
+    sessions: list[Session] = field(default_factory=list)
 
     @property
     def product(self) -> Product:

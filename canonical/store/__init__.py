@@ -9,9 +9,10 @@ from datetime import UTC, datetime, tzinfo
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from canonical.entities import Record
 from canonical.store.engine import StoreError, connect, reading, writing
 from canonical.store.intake import Clock, Intake, Outcome, micros
-from canonical.store.journal import SourceRow, batch_at, records, sources
+from canonical.store.journal import SourceRow, batch_at, records, sources, versions
 from canonical.store.leases import BusyError, Lease, LeaseLostError
 from canonical.store.migrating import upgrade
 from canonical.store.removing import mark_removed
@@ -31,6 +32,7 @@ __all__ = [
     "micros",
     "records",
     "sources",
+    "versions",
 ]
 
 
@@ -82,15 +84,20 @@ class Store:
             connection.execute(update(SOURCES).where(SOURCES.c.id == number).values(**values))
             return number
 
-    def note_source(self, source: int, state: str, message: str | None = None) -> None:
-        """Notes how the last reading of a source ended: `ok`, `partial`, `failed` or `needs_sign_in`."""
+    def note_source(self, source: int, state: str, message: str | None, *, complete: bool) -> None:
+        """Notes how the last reading of a source ended: `ok`, `partial`, `failed` or `needs_sign_in`.
+
+        `complete` says that it left no gap which reading again could fill.
+        """
         stamp = self.stamp()
         with self.writing() as connection:
             before = connection.execute(select(SOURCES.c.state).where(SOURCES.c.id == source)).scalar()
-            values = {"state": state, "message": message, "last_read_at": stamp}
+            values = {"state": state, "message": message}
             if state != before:
                 values["state_since"] = stamp
-            if state == "ok":
+            if state in {"ok", "partial"}:
+                values["last_read_at"] = stamp
+            if complete:
                 values["last_ok_at"] = stamp
             connection.execute(update(SOURCES).where(SOURCES.c.id == source).values(**values))
 
@@ -138,10 +145,8 @@ class Store:
             connection.execute(delete(REMOVALS).where(r.run == run))
         return done
 
-    def records(
-        self, source: int, entity: str, *, as_of: datetime | None = None, with_removed: bool = False
-    ) -> Iterator[msgspec.Struct]:
+    def records(self, source: int, entity: str, *, as_of: datetime | None = None) -> Iterator[Record]:
         """The records of one entity of one source in the order of their keys, as they stand or stood."""
         with self.reading() as connection:
             batch = batch_at(connection, micros(as_of)) if as_of else None
-            yield from records(connection, source, entity, batch=batch, with_removed=with_removed)
+            yield from records(connection, source, entity, batch=batch)

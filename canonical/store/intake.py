@@ -141,6 +141,25 @@ class Intake:
             self._write_totals(connection, packed)
         return True
 
+    def retry(self) -> tuple[int, int]:
+        """Tries to store what is in quarantine once more, and gives the lease back.
+
+        Returns:
+            How many records came out, and how many are left.
+
+        """
+        now = self._clock()
+        with writing(self._engine) as connection:
+            self._lease.hold(connection, self._real_now())
+            number = self._begin_batch(connection, "quarantine", micros(now))
+            writer = BatchWriter(self._state, connection, number=number, unit="quarantine", stamp=now.isoformat())
+            before = len(self._state.quarantine)
+            writer.retry()
+            self._write_totals(connection, writer.touched)
+            self._lease.give_back(connection)
+        left = len(self._state.quarantine)
+        return before - left, left
+
     def finish(self) -> Outcome:
         """Removes what has vanished, gives the lease back, and says what the run came to."""
         state = self._state

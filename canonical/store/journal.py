@@ -54,27 +54,37 @@ def batch_at(connection: Connection, moment: int) -> int:
     return connection.execute(select(func.max(BATCHES.c.id)).where(BATCHES.c.at <= moment)).scalar() or 0
 
 
-def records(
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A record as it stands or stood; `removed`: it has vanished from its source by then."""
+
+    record: Record
+    removed: bool
+
+
+def versions(
     connection: Connection, source: int, entity: str, *, batch: int | None = None, with_removed: bool = False
-) -> Iterator[Record]:
+) -> Iterator[Version]:
     """The records of an entity in the order of their keys: now, or as they stood after a batch.
 
     With `with_removed` those that had vanished by then come too.
     """
-    if batch is None:
-        yield from (record for _, record in _standing(connection, source, entity, with_removed=with_removed))
-        return
     then = _standing(connection, source, entity, batch=batch, with_removed=with_removed)
+    if batch is None:
+        yield from then
+        return
     since = _replaced(connection, source, entity, batch, with_removed=with_removed)
-    yield from (record for _, record in heapq.merge(then, since, key=itemgetter(0)))
+    yield from heapq.merge(then, since, key=lambda v: v.record.key)
 
 
-_Keyed = tuple[str, Record]
+def records(connection: Connection, source: int, entity: str, *, batch: int | None = None) -> Iterator[Record]:
+    """The records of an entity that have not vanished, in the order of their keys: now, or after a batch."""
+    return (v.record for v in versions(connection, source, entity, batch=batch))
 
 
 def _standing(
-    connection: Connection, source: int, entity: str, *, batch: int | None = None, with_removed: bool
-) -> Iterator[_Keyed]:
+    connection: Connection, source: int, entity: str, *, batch: int | None, with_removed: bool
+) -> Iterator[Version]:
     """Rows that stand in the entity's table, and stood there after the batch already."""
     bulk = BULK[entity]
     t = ROWS[entity]
@@ -84,11 +94,11 @@ def _standing(
     if not with_removed:
         query = query.where(t.c.removed.is_(None) if batch is None else or_(t.c.removed.is_(None), t.c.removed > batch))
     for row in _stream(connection, query):
-        record = bulk.record(row)
-        yield record.key, record
+        removed = row[-1] is not None and (batch is None or row[-1] <= batch)
+        yield Version(bulk.record(row), removed)
 
 
-def _replaced(connection: Connection, source: int, entity: str, batch: int, *, with_removed: bool) -> Iterator[_Keyed]:
+def _replaced(connection: Connection, source: int, entity: str, batch: int, *, with_removed: bool) -> Iterator[Version]:
     """What stood after the batch and has been replaced since."""
     t = ROWS[entity].c
     h = HISTORY.c
@@ -98,10 +108,10 @@ def _replaced(connection: Connection, source: int, entity: str, batch: int, *, w
         .where(h.source == source, h.entity == entity, h.since <= batch, t.since > batch)
         .order_by(h.key, h.since)
     )
-    for key, versions in groupby(_stream(connection, query), key=itemgetter(0)):
-        *_, (_, until, body) = versions
+    for _, group in groupby(_stream(connection, query), key=itemgetter(0)):
+        *_, (_, until, body) = group
         if with_removed or until > batch:
-            yield key, decode(entity, body)
+            yield Version(decode(entity, body), removed=until <= batch)
 
 
 def _stream(connection: Connection, query: Any) -> Iterator[Sequence[Any]]:

@@ -63,6 +63,10 @@ class Quarantine:
     def __len__(self) -> int:
         return len(self._open)
 
+    def all(self) -> list[Entry]:
+        """The open entries."""
+        return list(self._open.values())
+
     def opened_by_this_run(self) -> int:
         """How many open entries were not there before this run."""
         return sum(e.first_run == self._run for e in self._open.values())

@@ -76,6 +76,25 @@ class BatchWriter:
             self.state.quarantine.close_gone(self.unit, self._set_aside)
         self.state.quarantine.write(self.connection, self.stamp)
 
+    def retry(self) -> None:
+        """Tries to store what waits in quarantine, and what is malformed but has the form of a record."""
+        quarantine = self.state.quarantine
+        for entity in ENTITIES:
+            entries = [e for e in quarantine.all() if e.entity == entity and self._has_form(e)]
+            self._release_some(entity, entries)
+            self._release()
+        quarantine.write(self.connection, self.stamp)
+
+    def _has_form(self, entry: Entry) -> bool:
+        if entry.kind == "waiting":
+            return True
+        try:
+            record = clean(decode(entry.entity, entry.body), self.state.zone)
+        except MalformedError:
+            return False
+        entry.body = encode(record).decode()
+        return True
+
     # -- sorting out ---------------------------------------------------------------------------------------------
 
     def _take(self, entity: str, best: dict[str, Arrival]) -> None:
@@ -314,7 +333,9 @@ class BatchWriter:
         if key is None:
             self.unreadable.update((reject.entity, *reject.hides))
             self.state.unreadable.update((reject.entity, *reject.hides))
-            (new,) = self.state.seen[reject.entity].add_new([f"\0{entry.identity}"])
+            nameless = [f"\0{entry.identity}"]
+            (new,) = self.state.seen[reject.entity].add_new(nameless)
+            self.keys[reject.entity].add_new(nameless)
         self._set_aside.add((reject.entity, entry.identity))
         if new:
             self._count(reject.entity, "received", 1)

@@ -258,6 +258,17 @@ class TestCursor:
         assert ledger["marks"]["quarantined"] == 1
         assert set(desk.rows("lessons")) == {"l1", "l2"}
 
+    def test_what_has_no_key_counts_again_too(self, desk: Desk) -> None:
+        made = batch(CLASS)
+        made.reject("lessons", "not JSON", "{broken")
+        received = []
+        for _ in range(2):
+            intake = desk.begin()
+            if not intake.skip("unit", "d1"):
+                intake.commit("unit", made, digest="d1")
+            received.append(intake.finish().ledger["lessons"]["received"])
+        assert received == [3, 3]
+
     def test_a_unit_whose_run_died_before_removal_is_judged_when_it_is_skipped(self, desk: Desk) -> None:
         full, less = batch(CLASS), batch([r for r in CLASS if r.key not in {"l1", "w1"}])
         for made in (full, less):

@@ -1,0 +1,104 @@
+"""What a job works with: the store, the archive, the vault, and one source at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from canonical.batch import Origin
+from canonical.scales import Scale
+from canonical.store import Brake, Store
+from connectors.archive import Archive, NoArchive
+from connectors.contract import Context, Institution, Manifest, MemoryVault, SourceConfig, Vault
+from connectors.http import Manner, Patience, Session
+from connectors.registry import manifest
+from connectors.sessions import archive_session, network_session
+
+
+@dataclass(frozen=True, slots=True)
+class SourceJob:
+    """One source of one institution, as it is configured."""
+
+    institution: Institution
+    config: SourceConfig
+    scale: Scale
+
+    @property
+    def key(self) -> str:
+        """`institution/source`"""
+        return f"{self.institution.key}/{self.config.key}"
+
+    @property
+    def manifest(self) -> Manifest:
+        return manifest(self.config.connector)
+
+    def lookback_days(self) -> int:
+        """How far back a routine import reads again."""
+        days = self.config.lookback_days
+        return self.manifest.product(self.config.product).lookback_days if days is None else days
+
+    def fingerprint(self) -> str:
+        """Changes with everything but the answers that decides what records are made of them."""
+        parts = (
+            self.manifest.name,
+            self.manifest.version,
+            self.config.product,
+            self.config.layout,
+            self.config.partial,
+            self.institution,
+            self.scale,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Everything that is the same for all sources of an installation. Relative paths begin at `root`."""
+
+    store: Store
+    archive: Archive = field(default_factory=NoArchive)
+    vault: Vault = field(default_factory=MemoryVault)
+    pseudonym: Callable[[str], str | None] = lambda _: None
+    patience: Patience = field(default_factory=Patience)
+    brake: Brake = field(default_factory=Brake)
+    root: Path = field(default_factory=Path)
+
+    def context(
+        self,
+        job: SourceJob,
+        *,
+        find: Callable[[str], Origin | None] | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> Context:
+        """What a connector is given for a source; with `find` it reads the raw archive in place of the portal."""
+        product = job.manifest.product(job.config.product)
+        sessions: list[Session] = []
+
+        def open_session(manner: Manner) -> Session:
+            if find is not None:
+                made = archive_session(product, manner, archive=self.archive, find=find)
+            else:
+                made = network_session(
+                    job.config, product, manner, archive=self.archive, patience=self.patience, clock=self.store.clock
+                )
+            sessions.append(made)
+            return made
+
+        return Context(
+            source=job.key,
+            config=job.config,
+            manifest=job.manifest,
+            institution=job.institution,
+            scale=job.scale,
+            open_session=open_session,
+            vault=self.vault,
+            clock=clock or self.store.clock,
+            pseudonym=self.pseudonym,
+            archive=self.archive,
+            root=self.root,
+            find=find,
+            sessions=sessions,
+        )

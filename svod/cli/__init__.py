@@ -1,0 +1,33 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from svod import DISTRIBUTION
+
+PACKAGES = ("canonical", "connectors", "pipelines", "reconcile")
+
+
+def main() -> None:
+    """The entry point `svod`."""
+    _check_packages()
+    from svod.cli.app import run  # noqa: PLC0415 - only after the packages are known to be ours
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def _check_packages() -> None:
+    """Says clearly when another distribution has put a package of the same name over one of ours."""
+    for name in PACKAGES:
+        try:
+            package = import_module(name)
+        except ImportError as error:
+            sys.exit(f"svod: its package {name!r} cannot be imported ({error}); install svod again")
+        if getattr(package, "DISTRIBUTION", None) != DISTRIBUTION:
+            place = getattr(package, "__file__", None) or next(iter(getattr(package, "__path__", ["?"])))
+            sys.exit(
+                f"svod: the package {name!r} at {place} belongs to another distribution, which hides svod's own; "
+                "install svod into an environment of its own"
+            )

@@ -1,0 +1,236 @@
+"""Commands about what is in the store: quarantine, status, runs, export."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.json import JSON
+
+from canonical.store import overview
+from canonical.store import runs as run_log
+from canonical.store import sources as source_rows
+from pipelines.export import export_ndjson
+from pipelines.quarantine import retry as retry_quarantine
+from svod.cli.frame import FAILED, WAITING, Frame
+from svod.cli.moments import parse_moment
+from svod.cli.sources import Institutions, Sources
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    quarantine = typer.Typer(
+        help="Records that could not be stored, each with its reason and raw form.", no_args_is_help=True
+    )
+    quarantine.command("list")(quarantine_list)
+    quarantine.command("show")(quarantine_show)
+    quarantine.command("retry")(quarantine_retry)
+    quarantine.command("drop")(quarantine_drop)
+    app.add_typer(quarantine, name="quarantine")
+    runs = typer.Typer(help="What ran, when, how long, with what ledger.", no_args_is_help=True)
+    runs.command("list")(runs_list)
+    runs.command("show")(runs_show)
+    app.add_typer(runs, name="runs")
+    app.command("status")(status)
+    export = typer.Typer(help="The canonical journal as files.", no_args_is_help=True)
+    export.command("ndjson")(ndjson)
+    app.add_typer(export, name="export")
+
+
+def quarantine_list(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option(help="Only this source, kolomna/portal.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only malformed, or only waiting.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what is released, gone or dropped.")] = False,
+) -> None:
+    """List what could not be stored, with the reasons."""
+    frame: Frame = context.obj
+    with frame.store.reading() as connection:
+        rows = overview.quarantine(connection, source=source, kind=kind, state=None if every else "open")
+    if frame.json:
+        frame.give({"quarantine": [{k: v for k, v in asdict(r).items() if k != "raw"} for r in rows]})
+    frame.table(
+        ["id", "source", "entity", "key", "kind", "reason", "since"],
+        [[r.id, r.source, r.entity, r.key, r.kind, r.reason, r.first_at[:16]] for r in rows],
+        empty="the quarantine is empty",
+    )
+
+
+def quarantine_show(context: typer.Context, entry: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+    """Show one entry with its raw form. It may hold personal data."""
+    frame: Frame = context.obj
+    with frame.store.reading() as connection:
+        rows = overview.quarantine(connection, entry=entry, state=None)
+    if not rows:
+        frame.fail(f"there is no entry {entry} in the quarantine", "not_found")
+        return
+    if frame.json:
+        frame.give(asdict(rows[0]))
+        return
+    for name, value in asdict(rows[0]).items():
+        if name != "raw":
+            frame.say(f"{name}: {'' if value is None else value}")
+    frame.console.print(JSON.from_data(rows[0].raw, ensure_ascii=False))
+
+
+def quarantine_retry(context: typer.Context, source: Sources = None) -> None:
+    """Try again to store what is in the quarantine. What a portal answered badly is mended by import or replay."""
+    frame: Frame = context.obj
+    done = retry_quarantine(frame.work, frame.jobs(sources=source or ()))
+    if frame.json:
+        frame.give({"sources": done})
+    frame.table(["source", "released", "still aside"], [[s["source"], s["released"], s["open"]] for s in done])
+    if any(s["open"] for s in done):
+        frame.status = WAITING
+
+
+def quarantine_drop(context: typer.Context, entry: Annotated[list[int], typer.Argument(metavar="ID…")]) -> None:
+    """Take entries as settled; each stays dropped as long as it comes in the same form."""
+    frame: Frame = context.obj
+    done: list[int] = []
+    unknown: list[int] = []
+    with frame.store.writing() as connection:
+        for number in entry:
+            (done if overview.drop(connection, number) else unknown).append(number)
+    if frame.json:
+        frame.give({"dropped": done, "unknown": unknown})
+    for number in done:
+        frame.say(f"{number}: dropped")
+    for number in unknown:
+        frame.complain(f"{number}: there is no open entry of this number")
+        frame.status = FAILED
+
+
+def status(context: typer.Context) -> None:
+    """Show what each source last delivered, and what waits for a person."""
+    frame: Frame = context.obj
+    with frame.store.reading() as connection:
+        known = {s.key: s for s in source_rows(connection)}
+        aside = overview.aside(connection)
+        removals = overview.waiting_removals(connection)
+        drift = {
+            s.key: run_log.drift(connection, run)
+            for s in known.values()
+            if (run := overview.last_run(connection, s.id)) is not None
+        }
+        recent = run_log.recent(connection, limit=1)
+    document: dict[str, Any] = {
+        "sources": [_source_status(job.key, known.get(job.key), aside, drift) for job in frame.jobs()],
+        "waiting_removals": removals,
+        "last_run": asdict(recent[0]) if recent else None,
+    }
+    if frame.json:
+        frame.give(document)
+        return
+    frame.table(
+        ["source", "state", "since", "last delivered", "quarantine", "drift"],
+        [
+            [
+                s["source"],
+                s["state"].replace("_", "-") if s["state"] != "needs_sign_in" else "needs sign-in",
+                (s["state_since"] or "")[:16],
+                (s["last_read_at"] or "never")[:16],
+                sum(s["quarantine"].values()) or "",
+                sum(d["count"] for d in s["drift"]) or "",
+            ]
+            for s in document["sources"]
+        ],
+        empty="no source is configured",
+    )
+    for one in document["sources"]:
+        if one["message"]:
+            frame.say(f"{one['source']}: {one['message']}")
+        for d in one["drift"]:
+            frame.say(f"{one['source']}: {d['kind'].replace('_', ' ')} {d['place']}.{d['name']} × {d['count']}")
+    for r in removals:
+        frame.say(
+            f"{r['source']}: {r['rows']} removals wait; if they are right: svod import --accept-removals {r['run']}"
+        )
+
+
+def _source_status(key: str, row: Any, aside: dict[str, Any], drift: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "source": key,
+        "state": row.state if row else "new",
+        "state_since": row.state_since if row else None,
+        "message": row.message if row else None,
+        "last_ok_at": row.last_ok_at if row else None,
+        "last_read_at": row.last_read_at if row else None,
+        "quarantine": aside.get(key, {}),
+        "drift": [d for d in drift.get(key, []) if d["source"] == key],
+    }
+
+
+def runs_list(context: typer.Context, limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20) -> None:
+    """List what ran, the newest first."""
+    frame: Frame = context.obj
+    with frame.store.reading() as connection:
+        rows = run_log.recent(connection, limit=limit)
+    if frame.json:
+        frame.give({"runs": [asdict(r) for r in rows]})
+    frame.table(
+        ["run", "job", "status", "started", "seconds"],
+        [[r.id, r.job, r.status, r.started_at[:19], _seconds(r)] for r in rows],
+        empty="nothing has run yet",
+    )
+
+
+def runs_show(context: typer.Context, run: Annotated[int, typer.Argument()]) -> None:
+    """Show one run with its ledger and what drifted."""
+    frame: Frame = context.obj
+    with frame.store.reading() as connection:
+        rows = run_log.recent(connection, run=run)
+        ledger = run_log.ledger(connection, run)
+        drift = run_log.drift(connection, run)
+    if not rows:
+        frame.fail(f"there is no run {run}", "not_found")
+        return
+    if frame.json:
+        frame.give({**asdict(rows[0]), "ledger": ledger, "drift": drift})
+        return
+    frame.say(
+        f"run {run}: {rows[0].job}, {rows[0].status}, started {rows[0].started_at}, finished {rows[0].finished_at}"
+    )
+    names = ["received", "inserted", "updated", "unchanged", "quarantined", "removed", "revived", "released"]
+    frame.table(
+        ["source", "entity", *names],
+        [[s, e, *(c[n] or "" for n in names)] for s, es in ledger.items() for e, c in es.items()],
+        empty="no ledger",
+    )
+    for d in drift:
+        frame.say(f"{d['source']}: {d['kind'].replace('_', ' ')} {d['place']}.{d['name']} × {d['count']}")
+
+
+def _seconds(run: run_log.Run) -> str:
+    if not run.finished_at:
+        return ""
+    span = datetime.fromisoformat(run.finished_at).astimezone(UTC) - datetime.fromisoformat(run.started_at).astimezone(
+        UTC
+    )
+    return f"{span.total_seconds():.1f}"
+
+
+def ndjson(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    institution: Institutions = None,
+    source: Sources = None,
+    as_of: Annotated[str | None, typer.Option(help="As the store stood at this instant.")] = None,
+    with_removed: Annotated[bool, typer.Option("--with-removed", help="Also what has vanished.")] = False,
+) -> None:
+    """Write one <entity>.ndjson each, sorted by source and key."""
+    frame: Frame = context.obj
+    keys = [j.key for j in frame.jobs(institution or (), source or ())]
+    counts = export_ndjson(
+        frame.store,
+        folder,
+        source_keys=keys if source or institution else (),
+        as_of=parse_moment(as_of) if as_of else None,
+        with_removed=with_removed,
+    )
+    if frame.json:
+        frame.give({"folder": str(folder), "records": counts})
+    frame.table(["entity", "records"], [[e, n] for e, n in counts.items()])

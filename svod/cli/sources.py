@@ -1,0 +1,223 @@
+"""Commands about sources: init, check, import, replay."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from canonical.store import Store
+from connectors.contract import CheckLine
+from connectors.errors import ConnectorError
+from connectors.registry import connect
+from pipelines.importing import Request, import_sources, replay_sources
+from pipelines.workplace import SourceJob, Workplace
+from svod.cli.frame import FAILED, WAITING, Frame
+from svod.settings import load
+
+Institutions = Annotated[
+    list[str] | None, typer.Option("--institution", help="Only this institution; may be repeated.")
+]
+Sources = Annotated[list[str] | None, typer.Option("--source", help="Only this source (kolomna/portal, or portal).")]
+
+TEMPLATE: Final = """\
+# The configuration of svod. An unknown key is an error. Relative paths begin at this file.
+
+[store]
+url = "sqlite:///svod.db"      # or postgresql+psycopg://user@host/name
+raw_archive = "raw/"           # answers as they were received; "" switches it off
+raw_keep_days = 400
+
+# [secrets]                    # encrypts kept sign-ins in the store; without it they lie in a private file here
+# key = { env = "SVOD_KEY" }
+
+# [[institution]]
+# key = "kolomna"
+# name = "Колледж «Коломна»"
+# kind = "college"             # school | college
+# timezone = "Europe/Moscow"
+# rules = "kolomna"            # config/rules/: which act it lives by
+# calendar = "spo-2026"        # config/calendars/
+#
+#   [[institution.source]]
+#   key = "portal"
+#   connector = "mosreg"       # svod connectors list
+#   remote_id = "1000000000123"
+#   auth = { kind = "token", token = { env = "KOLOMNA_TOKEN" } }   # a secret is never in this file
+#
+#   [[institution.source]]
+#   key = "registry"
+#   connector = "files"
+#   layout = "canonical"
+#   path = "drop/kolomna"
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("init")(init)
+    app.command("check")(check)
+    app.command("import")(import_)
+    app.command("replay")(replay)
+
+
+def init(context: typer.Context) -> None:
+    """Write a commented svod.toml here, and create the store."""
+    frame: Frame = context.obj
+    path = frame.config or Path("svod.toml")
+    made = not path.exists()
+    if made:
+        path.write_text(TEMPLATE, encoding="utf-8")
+    frame.config = path
+    site = load(path)
+    Store(site.store_url, frame.clock).close()
+    if frame.json:
+        frame.give({"config": str(path), "written": made, "store": site.settings.store.url})
+    frame.say(f"{path}: {'written; describe your institutions in it' if made else 'was there already, and is kept'}")
+    frame.say(f"store {site.settings.store.url}: ready")
+
+
+def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Ask each source whether it is reachable, whether the credentials are good, and what they let us read."""
+    frame: Frame = context.obj
+    jobs = frame.jobs(sources=source or ())
+    answers = asyncio.run(_check_all(frame.work, jobs))
+    document = []
+    for job, lines, error in answers:
+        good = error is None and all(line.ok is not False for line in lines)
+        document.append(
+            {
+                "source": job.key,
+                "ok": good,
+                "error": {"code": error.code, "message": str(error)} if error else None,
+                "lines": [{"what": x.what, "ok": x.ok, "detail": x.detail} for x in lines],
+            }
+        )
+        frame.say(f"{job.key}: {'good' if good else 'not good'}")
+        for line in lines:
+            sign = {True: "yes", False: "NO", None: "?"}[line.ok]
+            frame.say(f"  {line.what}: {sign}{f' ({line.detail})' if line.detail else ''}")
+        if error:
+            frame.complain(f"{job.key}: {error}")
+        if not good:
+            frame.status = FAILED
+    if frame.json:
+        frame.give({"sources": document})
+    if not jobs:
+        frame.say("no source is configured")
+
+
+async def _check_all(
+    work: Workplace, jobs: list[SourceJob]
+) -> list[tuple[SourceJob, list[CheckLine], ConnectorError | None]]:
+    async def one(job: SourceJob) -> tuple[SourceJob, list[CheckLine], ConnectorError | None]:
+        try:
+            connector = connect(work.context(job))
+            try:
+                return job, await connector.check(), None
+            finally:
+                await connector.close()
+        except ConnectorError as error:
+            return job, [], error
+
+    return list(await asyncio.gather(*(one(job) for job in jobs)))
+
+
+def import_(
+    context: typer.Context,
+    institution: Institutions = None,
+    source: Sources = None,
+    since: Annotated[str | None, typer.Option(help="The first day to read, YYYY-MM-DD.")] = None,
+    until: Annotated[str | None, typer.Option(help="The last day to read, YYYY-MM-DD.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="The whole academic year, everything anew.")] = False,
+    accept_removals: Annotated[
+        int | None, typer.Option(metavar="RUN", help="Apply the removals that RUN left to a person.")
+    ] = None,
+) -> None:
+    """Read from the portals into the store."""
+    frame: Frame = context.obj
+    if accept_removals is not None:
+        _accept(frame, accept_removals)
+        return
+    request = Request(_day(since, "--since"), _day(until, "--until"), full)
+    if request.since and request.until and request.since > request.until:
+        raise typer.BadParameter("--since is later than --until")
+    jobs = frame.jobs(institution or (), source or ())
+    _finish(frame, _import_with_progress(frame, jobs, request))
+
+
+def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:
+    """Imports; on a terminal shows what each source has come to."""
+    if frame.quiet or not frame.errors.is_terminal:
+        return import_sources(frame.work, jobs, request)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed} units"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=frame.errors, transient=True) as bar:
+        tasks = {j.key: bar.add_task(j.key, total=None) for j in jobs}
+        return import_sources(
+            frame.work,
+            jobs,
+            request,
+            progress=lambda key, unit: bar.update(tasks[key], advance=1, description=f"{key}: {unit}"),
+        )
+
+
+def replay(
+    context: typer.Context,
+    source: Sources = None,
+    since: Annotated[str | None, typer.Option(help="The first day to map again, YYYY-MM-DD.")] = None,
+) -> None:
+    """Map the archived raw answers again, without the portals."""
+    frame: Frame = context.obj
+    _finish(frame, replay_sources(frame.work, frame.jobs(sources=source or ()), _day(since, "--since")))
+
+
+def _finish(frame: Frame, result: dict[str, Any]) -> None:
+    waiting = False
+    rows = []
+    for one in result["sources"]:
+        for entity, counts in one["entities"].items():
+            rows.append([one["source"], entity, *(counts[c] or "" for c in ("received", "inserted", "updated", "unchanged", "quarantined", "removed"))])  # fmt: skip
+        if one["error"]:
+            frame.complain(f"{one['source']}: {one['status']}: {one['error']['message']}")
+        if one["new_quarantine"]:
+            waiting = True
+            frame.complain(
+                f"{one['source']}: {one['new_quarantine']} records could not be stored; see `svod quarantine list`"
+            )
+        if one["waiting_removals"]:
+            waiting = True
+            frame.complain(
+                f"{one['source']}: {one['waiting_removals']} records have vanished at once, too many to be believed; "
+                f"if they are really gone, call `svod import --accept-removals {result['run']}`"
+            )
+    if frame.json:
+        frame.give(result)
+    frame.table(["source", "entity", "received", "inserted", "updated", "unchanged", "quarantined", "removed"], rows)
+    frame.say(f"run {result['run']}: {result['status']}")
+    frame.status = FAILED if result["status"] != "ok" else WAITING if waiting else frame.status
+
+
+def _accept(frame: Frame, run: int) -> None:
+    done = frame.store.accept_removals(run)
+    if frame.json:
+        frame.give({"run": run, "removed": done})
+    frame.table(["source", "entity", "removed"], [[s, e, n] for s, es in done.items() for e, n in es.items()],
+                empty=f"nothing waits from run {run}")  # fmt: skip
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{option} {text!r} is not a day; write it as YYYY-MM-DD") from None

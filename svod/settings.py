@@ -1,0 +1,262 @@
+"""The configuration: one TOML file, checked whole before anything is done."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from sqlalchemy import make_url
+
+from canonical.scales import Scale
+from connectors.contract import Institution, Secret, SourceConfig
+from connectors.errors import ConnectorError
+from connectors.registry import manifest
+
+PLACES: Final = (Path("svod.toml"), Path("config/svod.toml"))
+"""Where a configuration is looked for when neither `--config` nor `$SVOD_CONFIG` names one."""
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used. The message names file, key and reason."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(_Table):
+    """`[store]`. Removals beyond both `removal_share` of a scope and `removal_rows` wait for a person."""
+
+    url: str = "sqlite:///svod.db"
+    raw_archive: str = "raw/"
+    raw_keep_days: int = Field(default=400, ge=1)
+    removal_share: float = Field(default=0.2, ge=0, le=1)
+    removal_rows: int = Field(default=50, ge=0)
+
+
+class QueueSettings(_Table):
+    """`[queue]`. Without an address jobs run in the process that is asked for them."""
+
+    url: str = ""
+
+
+class SecretsSettings(_Table):
+    """`[secrets]`. `key` encrypts refreshed tokens and hashes СНИЛС."""
+
+    key: Secret | None = None
+
+
+class InstitutionSettings(_Table):
+    """One `[[institution]]` with its `[[institution.source]]`."""
+
+    key: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str
+    kind: Literal["school", "college"]
+    timezone: str = "Europe/Moscow"
+    scale: str = "five"
+    rules: str | None = None
+    calendar: str | None = None
+    source: tuple[SourceConfig, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is not a time zone; write one like Europe/Moscow") from None
+        return value
+
+    @model_validator(mode="after")
+    def _unique(self) -> InstitutionSettings:
+        _no_twins("source key", [s.key for s in self.source])
+        return self
+
+    @property
+    def place(self) -> Institution:
+        return Institution(self.key, self.name, self.kind, ZoneInfo(self.timezone))
+
+
+class ScheduleSettings(_Table):
+    """One `[[schedule]]`: what is run when, for which institutions (`*`: all). The hour is the institution's own."""
+
+    job: Literal["import", "reconcile", "completeness", "report"]
+    cron: str
+    institutions: tuple[str, ...] = ("*",)
+    report: str | None = None
+
+
+class Settings(_Table):
+    """The whole file."""
+
+    store: StoreSettings = StoreSettings()
+    queue: QueueSettings = QueueSettings()
+    secrets: SecretsSettings = SecretsSettings()
+    institution: tuple[InstitutionSettings, ...] = ()
+    schedule: tuple[ScheduleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Settings:
+        _no_twins("institution key", [i.key for i in self.institution])
+        return self
+
+
+class Site:
+    """The configuration of one installation, with the files that it names. Relative paths begin at `root`."""
+
+    def __init__(self, settings: Settings, file: Path, root: Path) -> None:
+        self.settings = settings
+        self.file = file
+        self.root = root
+        for institution in settings.institution:
+            self.scale(institution)
+            for source in institution.source:
+                self._check_source(institution, source)
+
+    def institutions(self, keys: typing.Iterable[str] = ()) -> list[InstitutionSettings]:
+        """The institutions of these keys, or all.
+
+        Raises:
+            SettingsError: there is no institution of some key.
+
+        """
+        known = {i.key: i for i in self.settings.institution}
+        wanted = list(keys)
+        for key in wanted:
+            if key not in known:
+                raise SettingsError(f"{self.file}: there is no institution {key!r}{_near(key, known)}")
+        return [i for i in self.settings.institution if not wanted or i.key in wanted]
+
+    def scale(self, institution: InstitutionSettings) -> Scale:
+        """The mark scale of an institution."""
+        path = self.data("scales", institution.scale, f"institution {institution.key}: scale")
+        try:
+            return Scale.load(path)
+        except (ValueError, AttributeError) as error:
+            raise SettingsError(str(error)) from None
+
+    def data(self, kind: str, name: str, what: str) -> Path:
+        """A file of `config/<kind>/`: the installation's own, else the one that comes with svod.
+
+        Raises:
+            SettingsError: there is none of this name.
+
+        """
+        folders = [self.root / "config" / kind, shipped() / kind]
+        for folder in folders:
+            if (folder / f"{name}.toml").is_file():
+                return folder / f"{name}.toml"
+        known = sorted({p.stem for f in folders for p in f.glob("*.toml")})
+        raise SettingsError(
+            f"{self.file}: {what} = {name!r}: there is no {kind}/{name}.toml{_near(name, known)}; there are {', '.join(known)}"
+        )
+
+    @property
+    def store_url(self) -> str:
+        """The store's address; a relative SQLite file begins at `root`."""
+        url = make_url(self.settings.store.url)
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            url = url.set(database=str(self.root / url.database))
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def archive_folder(self) -> Path | None:
+        """Where answers are kept as they were received; null if they are not."""
+        return self.root / self.settings.store.raw_archive if self.settings.store.raw_archive else None
+
+    def _check_source(self, institution: InstitutionSettings, source: SourceConfig) -> None:
+        try:
+            manifest(source.connector).product(source.product)
+        except ConnectorError as error:
+            raise SettingsError(f"{self.file}: institution {institution.key}, source {source.key}: {error}") from None
+
+
+def load(path: Path | None = None) -> Site:
+    """The configuration from `path`, else `$SVOD_CONFIG`, else the first of `PLACES` that is there.
+
+    Raises:
+        SettingsError: there is none, or it cannot be used; says file, key and reason.
+
+    """
+    named = path or (Path(os.environ["SVOD_CONFIG"]) if os.environ.get("SVOD_CONFIG") else None)
+    file = named or next((p for p in PLACES if p.is_file()), None)
+    if file is None:
+        raise SettingsError("there is no configuration: call `svod init` here, or name one with --config")
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from None
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(file, problem) for problem in error.errors(include_url=False))) from None
+    root = Path() if named is None else file.parent
+    return Site(settings, file, root.resolve())
+
+
+def shipped() -> Path:
+    """The `config/` that comes with svod."""
+    inside = Path(__file__).parent / "_config"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def _no_twins(what: str, names: list[str]) -> None:
+    twins = sorted({n for n in names if names.count(n) > 1})
+    if twins:
+        raise ValueError(f"{what} {twins[0]!r} stands twice")
+
+
+def _explain(file: Path, problem: typing.Any) -> str:
+    place = _place(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        *outer, name = problem["loc"]
+        return f"{file}: {place}: unknown key{_near(str(name), _keys_at(tuple(outer)))}"
+    if problem["type"] == "missing":
+        return f"{file}: {place}: is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{file}: {place}: {message[0].lower()}{message[1:]}"
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in loc:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        elif part not in {"token", "oauth", "password"} or not text.endswith(".auth"):
+            text += f".{part}"
+    return text.lstrip(".") or "the file"
+
+
+def _near(name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that a table at this place may have."""
+    here: list[Any] = [Settings]
+    for part in loc:
+        if isinstance(part, str):
+            here = [
+                inner
+                for model in here
+                for inner in (_models(model.model_fields[part].annotation) if part in model.model_fields else [model])
+            ]
+    return [f.alias or name for model in here for name, f in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in {types.UnionType, typing.Union, tuple, typing.Annotated}:
+        return [m for a in typing.get_args(annotation) for m in _models(a)]
+    return []
