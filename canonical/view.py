@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from canonical.coverage import Axis, Selector
 from canonical.entities import (
+    NAMES,
     Attendance,
     Course,
     Enrolment,
@@ -63,58 +64,58 @@ class JournalView:
         self._read = read
         self.coverage = Coverage(coverage)
 
-    def _by_key(self, entity: str, kind: type[R]) -> dict[str, R]:
-        return {r.key: cast("R", r) for r in self._read(entity)}
+    def _by_key(self, kind: type[R]) -> dict[str, R]:
+        return {r.key: cast("R", r) for r in self._read(NAMES[kind])}
 
     # -- the records ---------------------------------------------------------------------------------------------
 
     @cached_property
     def people(self) -> dict[str, Person]:
-        return self._by_key("people", Person)
+        return self._by_key(Person)
 
     @cached_property
     def groups(self) -> dict[str, Group]:
-        return self._by_key("groups", Group)
+        return self._by_key(Group)
 
     @cached_property
     def subjects(self) -> dict[str, Subject]:
-        return self._by_key("subjects", Subject)
+        return self._by_key(Subject)
 
     @cached_property
     def periods(self) -> dict[str, Period]:
-        return self._by_key("periods", Period)
+        return self._by_key(Period)
 
     @cached_property
     def enrolments(self) -> dict[str, Enrolment]:
-        return self._by_key("enrolments", Enrolment)
+        return self._by_key(Enrolment)
 
     @cached_property
     def courses(self) -> dict[str, Course]:
-        return self._by_key("courses", Course)
+        return self._by_key(Course)
 
     @cached_property
     def planned_topics(self) -> dict[str, PlannedTopic]:
-        return self._by_key("planned_topics", PlannedTopic)
+        return self._by_key(PlannedTopic)
 
     @cached_property
     def lessons(self) -> dict[str, Lesson]:
-        return self._by_key("lessons", Lesson)
+        return self._by_key(Lesson)
 
     @cached_property
     def works(self) -> dict[str, Work]:
-        return self._by_key("works", Work)
+        return self._by_key(Work)
 
     @cached_property
     def marks(self) -> dict[str, Mark]:
-        return self._by_key("marks", Mark)
+        return self._by_key(Mark)
 
     @cached_property
     def attendance(self) -> dict[str, Attendance]:
-        return self._by_key("attendance", Attendance)
+        return self._by_key(Attendance)
 
     @cached_property
     def period_marks(self) -> dict[str, PeriodMark]:
-        return self._by_key("period_marks", PeriodMark)
+        return self._by_key(PeriodMark)
 
     # -- the ways between them -----------------------------------------------------------------------------------
 
