@@ -1,0 +1,1 @@
+"""Holds the journals against the rules."""
