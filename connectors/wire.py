@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -49,21 +49,22 @@ def read_each(
     batch: Batch,
     *,
     entity: str,
-    key: str | Sequence[str],
+    key: str | Sequence[str] | Callable[[Any], str | None],
     origin: Origin,
     hides: tuple[str, ...] = (),
 ) -> Iterator[W]:
     """The items that are what they should be; the others are set aside in the batch, each alone.
 
-    `key` names the field (or several, the first that is there counts) that holds an item's own key; `hides` the entities
-    that stand inside an item and cannot be read when it is broken.
+    `key` names the field (or several, the first that is there counts) that holds an item's own key, or is a function
+    that makes it of the item; `hides` names the entities that stand inside an item and cannot be read when it is broken.
     """
-    keys = (key,) if isinstance(key, str) else tuple(key)
+    names = () if callable(key) else (key,) if isinstance(key, str) else tuple(key)
     for item in items:
         try:
             made = model.model_validate(item)
         except ValidationError as error:
-            batch.reject(entity, reason(error), item, key=_key(item, keys), origin=origin, hides=hides)
+            found = key(item) if callable(key) else plain_key(item, *names)
+            batch.reject(entity, reason(error), item, key=found, origin=origin, hides=hides)
             continue
         note_drift(made, batch)
         yield made
@@ -88,7 +89,8 @@ def note_drift(made: Wire, batch: Batch) -> None:
                 note_drift(inner, batch)
 
 
-def _key(item: Any, names: Sequence[str]) -> str | None:
+def plain_key(item: Any, *names: str) -> str | None:
+    """The first of these fields of an item that holds an identifier, as text; null if none does."""
     if not isinstance(item, Mapping):
         return None
     for name in names:
