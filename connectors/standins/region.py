@@ -832,9 +832,12 @@ class _Maker:
         return _by(self.made.marks.values(), "work")
 
     def oddities(self) -> None:
-        """What only a rule would find: marks in grade 1, a record that is not Russian."""
+        """What only a rule would find: marks in grade 1, a record that is not Russian; lessons of a teacher who has left."""
         made = self.made
         held = [x for x in made.lessons.values() if x.recorded_at]
+        for teacher in (p for p in made.staff if p.dismissed):
+            for lesson in sorted(held, key=lambda x: (x.starts, x.id))[:2]:
+                lesson.teacher = teacher.id
         foreign = [x for x in held if made.subjects[made.courses[x.course].subject].name == FOREIGN[0]]
         if foreign:
             foreign[-1].topic = "Present Perfect"
