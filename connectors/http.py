@@ -47,7 +47,7 @@ USER_AGENT: Final = "svod/0.1 (read-only journal hub)"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. `params` and `body` hold nothing secret: what signs a request is added by the `Manner`."""
+    """What is asked. What signs a request is added by the `Manner`; a `private` one signs in, and holds secrets itself."""
 
     method: str
     path: str
@@ -55,10 +55,13 @@ class Request:
     json: Any = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
 
     @property
     def signature(self) -> str:
         """The same text whenever the same is asked, and never a secret: the key to archived answers."""
+        if self.private:
+            return f"{self.method} {self.path}"
         query = f"?{urlencode(sorted(self.params))}" if self.params else ""
         body = ""
         if self.json is not None:
@@ -303,7 +306,7 @@ class Session:
         """
         if not any(p.fullmatch(path) for p in self._sign_in_paths):
             raise ValueError(f"{method} {path} is not among the sign-in paths of the manifest")
-        request = Request(method, path, _flat(params), json, form, headers or {})
+        request = Request(method, path, _flat(params), json, form, headers or {}, private=True)
 
         async def once() -> Answer:
             answer = await self._exchange(request, {})

@@ -130,6 +130,23 @@ class TestOneExchange:
             ask(session())
         assert "first" not in str(caught.value)
 
+    @respx.mock
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.ConnectError("refused")])
+    def test_no_error_of_signing_in_shows_a_secret(self, method: str, answer: Any) -> None:
+        respx.route(method=method, url=f"{BASE}/login").mock(side_effect=[answer] * 4)
+
+        async def go() -> None:
+            made = session()
+            try:
+                await made.private(method, "/login", params={"code": "hush"}, json={"password": "hush"})
+            finally:
+                await made.close()
+
+        with pytest.raises(UnavailableError) as caught:
+            asyncio.run(go())
+        assert "hush" not in str(caught.value)
+
 
 class TestSignIn:
     @respx.mock
