@@ -223,6 +223,10 @@ class Coverage:
         for scope in scopes:
             self._by_entity[scope.entity][scope.selector, scope.selector_key].append(scope)
 
+    def knows(self, entity: str) -> bool:
+        """Whether anything of an entity was ever read completely."""
+        return entity in self._by_entity
+
     def read_at(self, entity: str, place: Place) -> datetime | None:
         """The last moment at which everything of an entity at this place was read; null if it never was."""
         scopes = self._by_entity.get(entity)
