@@ -34,8 +34,8 @@ class SourceRow:
     last_read_at: str | None
 
     def can_say(self, entity: str, field: str = "key") -> bool:
-        """Whether the source has such a thing to say at all."""
-        return field in self.capabilities.get(entity, ())
+        """Whether the source has such a thing to say at all. Manifests do not list the key: who names an entity has it."""
+        return entity in self.capabilities if field == "key" else field in self.capabilities.get(entity, ())
 
 
 def sources(connection: Connection, institution: str | None = None) -> list[SourceRow]:
