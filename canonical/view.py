@@ -18,6 +18,7 @@ from canonical.coverage import Axis, Selector
 from canonical.entities import (
     NAMES,
     Attendance,
+    Attestation,
     Course,
     Enrolment,
     Group,
@@ -116,6 +117,10 @@ class JournalView:
     @cached_property
     def period_marks(self) -> dict[str, PeriodMark]:
         return self._by_key(PeriodMark)
+
+    @cached_property
+    def attestations(self) -> dict[str, Attestation]:
+        return self._by_key(Attestation)
 
     # -- the ways between them -----------------------------------------------------------------------------------
 
