@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
-import types
 import typing
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import make_url
 
 from canonical.scales import Scale
+from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig
 from connectors.errors import ConnectorError
 from connectors.registry import manifest
@@ -131,7 +129,7 @@ class Site:
         wanted = list(keys)
         for key in wanted:
             if key not in known:
-                raise SettingsError(f"{self.file}: there is no institution {key!r}{_near(key, known)}")
+                raise SettingsError(f"{self.file}: there is no institution {key!r}{near(key, known)}")
         return [i for i in self.settings.institution if not wanted or i.key in wanted]
 
     def scale(self, institution: InstitutionSettings) -> Scale:
@@ -155,7 +153,7 @@ class Site:
                 return folder / f"{name}.toml"
         known = sorted({p.stem for f in folders for p in f.glob("*.toml")})
         raise SettingsError(
-            f"{self.file}: {what} = {name!r}: there is no {kind}/{name}.toml{_near(name, known)}; there are {', '.join(known)}"
+            f"{self.file}: {what} = {name!r}: there is no {kind}/{name}.toml{near(name, known)}; there are {', '.join(known)}"
         )
 
     @property
@@ -190,15 +188,9 @@ def load(path: Path | None = None) -> Site:
     if file is None:
         raise SettingsError("there is no configuration: call `svod init` here, or name one with --config")
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not TOML: {error}") from None
-    try:
-        settings = Settings.model_validate(data)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(file, problem) for problem in error.errors(include_url=False))) from None
+        settings = checked(file, Settings, read_toml(file), unions=("auth",))
+    except ConfigError as error:
+        raise SettingsError(str(error)) from None
     root = Path() if named is None else file.parent
     return Site(settings, file, root.resolve())
 
@@ -213,50 +205,3 @@ def _no_twins(what: str, names: list[str]) -> None:
     twins = sorted({n for n in names if names.count(n) > 1})
     if twins:
         raise ValueError(f"{what} {twins[0]!r} stands twice")
-
-
-def _explain(file: Path, problem: typing.Any) -> str:
-    place = _place(problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        *outer, name = problem["loc"]
-        return f"{file}: {place}: unknown key{_near(str(name), _keys_at(tuple(outer)))}"
-    if problem["type"] == "missing":
-        return f"{file}: {place}: is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{file}: {place}: {message[0].lower()}{message[1:]}"
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in loc:
-        if isinstance(part, int):
-            text += f"[{part + 1}]"
-        elif part not in {"token", "oauth", "password"} or not text.endswith(".auth"):
-            text += f".{part}"
-    return text.lstrip(".") or "the file"
-
-
-def _near(name: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that a table at this place may have."""
-    here: list[Any] = [Settings]
-    for part in loc:
-        if isinstance(part, str):
-            here = [
-                inner
-                for model in here
-                for inner in (_models(model.model_fields[part].annotation) if part in model.model_fields else [model])
-            ]
-    return [f.alias or name for model in here for name, f in model.model_fields.items()]
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if typing.get_origin(annotation) in {types.UnionType, typing.Union, tuple, typing.Annotated}:
-        return [m for a in typing.get_args(annotation) for m in _models(a)]
-    return []

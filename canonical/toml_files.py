@@ -1,0 +1,95 @@
+"""TOML files checked against pydantic models: what is wrong is said with file, key and reason."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ConfigError(ValueError):
+    """The file cannot be used. The message names file, key and reason; several problems stand on a line each."""
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML: {error}") from None
+
+
+def checked(file: Path, model: type[M], data: Mapping[str, Any], *, place: str = "", unions: Iterable[str] = ()) -> M:
+    """The data of a file, or of the table `place` of it, as a model.
+
+    `unions` names the keys that hold one of several tables, told apart by a key of theirs: pydantic puts the name of the
+    variant behind them into the place of a problem, where the file has none.
+
+    Raises:
+        ConfigError: it does not fit; an unknown key is told with the nearest known one.
+
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise ConfigError("\n".join(_explain(file, model, p, place, frozenset(unions)) for p in problems)) from None
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` with the nearest known name, if one is near."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _explain(file: Path, model: type[BaseModel], problem: Any, outer: str, unions: frozenset[str]) -> str:
+    loc = _without_variants(problem["loc"], unions)
+    place = outer + "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
+    place = place.lstrip(".") or "the file"
+    if problem["type"] == "extra_forbidden":
+        *above, name = loc
+        return f"{file}: {place}: unknown key{near(str(name), _keys_at(model, above))}"
+    if problem["type"] == "missing":
+        return f"{file}: {place}: is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{file}: {place}: {message[0].lower()}{message[1:]}"
+
+
+def _without_variants(loc: Sequence[int | str], unions: frozenset[str]) -> list[int | str]:
+    return [part for before, part in zip((None, *loc), loc, strict=False) if before not in unions]
+
+
+def _keys_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
+    """The keys that a table at this place may have."""
+    here: list[Any] = [model]
+    for part in loc:
+        if isinstance(part, str):
+            here = [
+                inner
+                for table in here
+                for inner in (_models(table.model_fields[part].annotation) if part in table.model_fields else [table])
+            ]
+    return [f.alias or name for table in here for name, f in table.model_fields.items()]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in {types.UnionType, typing.Union, tuple, typing.Annotated}:
+        return [m for a in typing.get_args(annotation) for m in _models(a)]
+    return []

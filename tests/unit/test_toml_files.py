@@ -1,0 +1,66 @@
+"""What is wrong with a TOML file is said with file, key and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from canonical.toml_files import ConfigError, checked, near, read_toml
+from svod.settings import SettingsError, load
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    start: int
+    finish: int = 0
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    inner: tuple[Inner, ...] = ()
+    name: str = ""
+
+
+def test_every_problem_is_told_with_its_place_and_the_nearest_key(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    data = {"nam": "a", "inner": [{"start": 1}, {"finnish": 2, "start": "soon"}]}
+    with pytest.raises(ConfigError) as caught:
+        checked(file, Outer, data, place="table")
+    lines = str(caught.value).splitlines()
+    assert f"{file}: table.nam: unknown key; did you mean 'name'?" in lines
+    assert f"{file}: table.inner[2].finnish: unknown key; did you mean 'finish'?" in lines
+    assert any(line.startswith(f"{file}: table.inner[2].start: input should be a valid integer") for line in lines)
+    assert len(lines) == 3
+
+
+def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("a = ", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"broken\.toml: not TOML"):
+        read_toml(broken)
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: No such file"):
+        read_toml(tmp_path / "nowhere.toml")
+
+
+def test_nothing_is_suggested_where_nothing_is_near() -> None:
+    assert near("topic", ["topik", "grade"]) == "; did you mean 'topik'?"
+    assert near("xyz", ["topic", "grade"]) == ""
+
+
+def test_the_name_of_a_variant_stands_in_no_message(tmp_path: Path) -> None:
+    file = tmp_path / "svod.toml"
+    file.write_text(
+        '[[institution]]\nkey = "a"\nname = "A"\nkind = "school"\n[[institution.source]]\nkey = "p"\n'
+        'connector = "files"\nauth = { kind = "token", tokn = { env = "A" } }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SettingsError) as caught:
+        load(file)
+    assert str(caught.value).splitlines() == [
+        f"{file}: institution[1].source[1].auth.token: is missing",
+        f"{file}: institution[1].source[1].auth.tokn: unknown key; did you mean 'token'?",
+    ]
