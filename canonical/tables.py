@@ -190,8 +190,9 @@ COVERAGE: Final = Table(
     Column("end", _text(), primary_key=True),
     Column("run", BigInteger, nullable=False),
     Column("at", _text(), nullable=False),
+    Column("first_at", _text(), nullable=False),
 )
-"""The last complete read of each scope; empty text stands for null in the key columns."""
+"""The last complete read of each scope, and when it was first read so; empty text stands for null in the key columns."""
 
 UNITS: Final = Table(
     "units",

@@ -269,11 +269,16 @@ def open_view(connection: Connection, source: SourceRow, *, as_of: datetime | No
     return JournalView(
         source,
         lambda entity: records(connection, source.id, entity, batch=batch),
-        _coverage(connection, source.id),
+        _coverage(connection, source.id, as_of),
     )
 
 
-def _coverage(connection: Connection, source: int) -> list[Covered]:
+def _coverage(connection: Connection, source: int, as_of: datetime | None) -> list[Covered]:
+    """The scopes that were read completely, of an earlier moment those that had been read by then.
+
+    The store keeps the first and the last complete read of a scope. Of a moment between them it is taken that the scope
+    had just been read.
+    """
     query = select(COVERAGE).where(COVERAGE.c.source == source)
     return [
         Covered(
@@ -283,7 +288,8 @@ def _coverage(connection: Connection, source: int) -> list[Covered]:
             Axis(row.axis),
             row.start or None,
             row.end or None,
-            datetime.fromisoformat(row.at),
+            min(datetime.fromisoformat(row.at), as_of) if as_of else datetime.fromisoformat(row.at),
         )
         for row in connection.execute(query)
+        if as_of is None or datetime.fromisoformat(row.first_at) <= as_of
     ]

@@ -70,6 +70,7 @@ class Intake:
         self._engine = engine
         self._clock = clock
         self._brake = brake
+        self._newest_answer_at: str | None = None
         with writing(engine) as connection:
             self._lease = Lease.take(connection, f"import {name}", self._real_now())
             self._state = State.begin(connection, run=run, source=source, zone=zone, replaying=replaying)
@@ -136,7 +137,7 @@ class Intake:
             scopes = msgspec.json.decode(last.scopes, type=list[Scope])
             if not last.judged:
                 state.scopes.extend((s, 0) for s in scopes)
-            upsert(connection, COVERAGE, [_coverage_row(state, s, stamp) for s in scopes])
+            upsert(connection, COVERAGE, [_coverage_row(state, s, stamp) for s in scopes], keep=("first_at",))
             state.quarantine.write(connection, stamp)
             self._write_totals(connection, packed)
         return True
@@ -220,8 +221,20 @@ class Intake:
     def _cover(self, connection: Connection, batch: Batch, writer: BatchWriter, stamp: str) -> list[Scope]:
         scopes = [s for s in batch.scopes if s.entity not in writer.unreadable and not self._is_open(s)]
         self._state.scopes.extend((s, writer.newest_origin) for s in scopes)
-        upsert(connection, COVERAGE, [_coverage_row(self._state, s, stamp) for s in scopes])
+        if self._state.replaying:  # nothing is read anew: what was known of the portal stays as old as it was
+            rows = [_coverage_row(self._state, s, self._archived_at(batch, stamp)) for s in scopes]
+            upsert(connection, COVERAGE, rows, keep=("run", "at", "first_at"))
+        else:
+            rows = [_coverage_row(self._state, s, stamp) for s in scopes]
+            upsert(connection, COVERAGE, rows, keep=("first_at",))
         return scopes
+
+    def _archived_at(self, batch: Batch, stamp: str) -> str:
+        """When the answers of a replayed batch came; of a batch without any, those before it."""
+        moments = [origin.at for origin, _ in batch.blocks if origin]
+        if moments:
+            self._newest_answer_at = max(moments, key=datetime.fromisoformat)
+        return self._newest_answer_at or stamp
 
     def _write_cursor(
         self, connection: Connection, writer: BatchWriter, scopes: list[Scope], digest: str, stamp: str
@@ -263,4 +276,5 @@ def _coverage_row(state: State, scope: Scope, stamp: str) -> dict[str, Any]:
         "end": scope.end or "",
         "run": state.run,
         "at": stamp,
+        "first_at": stamp,
     }

@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("end", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("run", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("first_at", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("source", "entity", "selector", "selector_key", "axis", "start", "end"),
     )
     op.create_table(
