@@ -49,7 +49,7 @@ format: dev  ## format the code
 	@$(BIN)/ruff check --fix --exit-zero $(STANDING)
 	@$(BIN)/ruff format $(STANDING)
 
-bench: install  ## load a million marks beside dlt, in the same run
+bench: dev  ## load a million marks beside dlt, in the same run
 	@$(BIN)/python benchmarks/load.py
 
 lock: install  ## renew the locked dependencies; they name no host and no address

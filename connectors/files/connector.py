@@ -90,14 +90,14 @@ class CanonicalFolder:
 
     def _units(self, name: str) -> Iterator[Unit]:
         entity, _, ending = name.partition(".")
-        count = 0
+        origins = []
         for block, origin in self._blocks(name, whole=ending == "csv"):
-            count += 1
+            origins.append(origin)
             yield ready(f"{name} {block.number}", self._reading(entity, ending, block, origin))
-        if count and not self._context.config.partial:
+        if origins and not self._context.config.partial:
             done = Batch()
             done.covers(Scope(entity))
-            yield ready(f"{name} whole", Reading([], lambda: done, context=f"{name} {count}"))
+            yield ready(f"{name} whole", Reading(origins, lambda: done))
 
     def _blocks(self, name: str, *, whole: bool) -> Iterator[tuple[Block, Origin]]:
         context = self._context

@@ -1,0 +1,5 @@
+"""`python -m svod`"""
+
+from svod.cli import main
+
+main()
