@@ -1,0 +1,71 @@
+"""A report as one self-contained page that prints on A4: heads repeated on every sheet, a place to sign at the end."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from pipelines.reporting.document import Kind, Report, Table, blocks, grouped_rows, shown
+from pipelines.reporting.formats import Format
+from pipelines.reporting.formats.layout import LANDSCAPE, NUMBERS, PORTRAIT, heads, is_wide, merged, parts
+
+_MARKS: Final = frozenset({"mark", "date"})
+
+
+def write(report: Report) -> bytes:
+    """The report as HTML; needs nothing from elsewhere."""
+    wide = is_wide(report)
+    width = LANDSCAPE if wide else PORTRAIT
+    tables = [_table(part, width) for table in report.tables for part in parts(table, width)]
+    return _template().render(report=report, wide=wide, tables=tables).encode()
+
+
+@cache
+def _template() -> Template:
+    loader = PackageLoader("pipelines.reporting.formats", ".")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return made.get_template("page.html.j2")
+
+
+def _table(table: Table, page: int) -> dict[str, Any]:
+    upper, lower = heads(table)
+    return {
+        "title": table.title,
+        "apart": table.apart,
+        "empty": table.empty,
+        "share": min(100, round(100 * table.width / page)),
+        "widths": [round(100 * c.width / table.width, 2) for c in table.columns],
+        "columns": len(table.columns),
+        "heads": [row for row in (upper, lower) if row],
+        "bodies": [_body(table, heading, rows) for heading, rows in grouped_rows(table.rows)],
+    }
+
+
+def _body(table: Table, heading: str | None, rows: list[Any]) -> dict[str, Any]:
+    made = []
+    for block in blocks(rows):
+        lines = []
+        for place, row in enumerate(block):
+            cells = [
+                {
+                    "text": shown(cell, table.columns[n].kind),
+                    "look": _look(table.columns[n].kind),
+                    "rows": len(block) if merged(table.columns, n, len(block)) else 1,
+                }
+                for n, cell in enumerate(row.cells)
+                if place == 0 or not merged(table.columns, n, len(block))
+            ]
+            lines.append({"kind": row.kind, "cells": cells})
+        made.append(lines)
+    return {"heading": heading, "blocks": made}
+
+
+def _look(kind: Kind) -> str:
+    if kind in NUMBERS:
+        return "n"
+    return "c" if kind in _MARKS else ""
+
+
+FORMAT: Final = Format("html", write)
