@@ -1,0 +1,109 @@
+"""What `svod check` finds out about a staff account (portal facts A1, A2, A5)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from connectors.asurso.client import Client
+from connectors.asurso.directory import id_of
+from connectors.contract import CheckLine
+from connectors.errors import ConnectorError
+from connectors.wire import as_list
+
+NEEDED: Final = {
+    200: "ViewGradebook",
+    202: "ViewAttestation",
+    507: "ViewStudents",
+    509: "ViewEmployees",
+    700: "ViewReports",
+}
+"""Permissions that an import needs."""
+
+_HARMLESS: Final = frozenset({*NEEDED, 513})
+"""Besides those needed: ViewRetiredStudents."""
+
+_WHO: Final = "the administrator of АСУ РСО at the institution can"
+
+
+async def check(client: Client) -> list[CheckLine]:
+    """Line by line: the portal, the sign-in, the institution, the account's rights, and each list that is read.
+
+    Raises:
+        ConnectorError: the portal cannot be reached, or does not let the account in.
+
+    """
+    version = (await client.version()).text.strip().strip('"')
+    lines = [CheckLine("portal", ok=True, detail=f"answers, version {version[:40]}" if version else "answers")]
+    await client.sign_in()
+    lines.append(CheckLine("sign-in", ok=True, detail="the login and the password are good"))
+    tenant = client.manner.tenant
+    lines.append(CheckLine("institution", ok=True if tenant else None, detail=_institution(client)))
+    lines.extend(_rights(tenant.permissions) if tenant else ())
+    lines.extend(await _lists(client))
+    return lines
+
+
+def _institution(client: Client) -> str:
+    tenant = client.manner.tenant
+    return f"{tenant.name} ({tenant.key})" if tenant else "the portal does not say which one it is"
+
+
+def _rights(permissions: frozenset[int] | None) -> list[CheckLine]:
+    if permissions is None:
+        return [CheckLine("account", ok=False, detail=f"it is no staff account here; {_WHO} make one for reading")]
+    missing = [f"{code} {name}" for code, name in NEEDED.items() if code not in permissions]
+    more = sorted(permissions - _HARMLESS)
+    lines = [CheckLine("permissions", ok=True, detail="all that is needed")]
+    if missing:
+        lines = [CheckLine("permissions", ok=False, detail=f"missing: {', '.join(missing)}; {_WHO} grant them")]
+    if more:
+        codes = ", ".join(str(code) for code in more)
+        detail = f"the account may do more than read ({codes}); better one that cannot: {_WHO} take them away"
+        lines.append(CheckLine("too many permissions", ok=None, detail=detail))
+    return lines
+
+
+async def _lists(client: Client) -> list[CheckLine]:
+    """Asks for one of each kind; what it names is asked further."""
+    lines: list[CheckLine] = []
+    ids: dict[str, str] = {}
+
+    async def probe(what: str, ask: Callable[[], Awaitable[object]], need: str, *, needed: bool = True) -> None:
+        try:
+            await ask()
+        except ConnectorError as error:
+            if error.stops == "source":
+                raise
+            lines.append(CheckLine(what, ok=False if needed else None, detail=f"{error}; {need}"))
+        else:
+            lines.append(CheckLine(what, ok=True, detail="can be read"))
+
+    async def journal_groups() -> None:
+        items = as_list((await client.journal_groups()).json(), where="student-groups")
+        ids["group"] = next((i for item in items if (i := id_of(item))), "")
+
+    async def page() -> None:
+        books = as_list((await client.entries(ids["group"])).json(), where="entries")
+        for book in books:
+            number, taught = id_of(book), as_list(book.get("scheduleSubjects"), where="entries")
+            if number and taught and (subject := id_of(taught[0])):
+                await client.page(number, subject)
+                return
+
+    await probe("groups", client.groups, f"{_WHO} let the account see groups")
+    await probe("students", lambda: client.students(most=1), f"permission 507; {_WHO} grant it")
+    await probe("employees", client.employees, f"permission 509; {_WHO} grant it")
+    for name, ask in (
+        ("departments", client.departments),
+        ("specialities", client.specialities),
+        ("subjects", client.subjects),
+        ("calendars", client.calendars),
+    ):
+        await probe(name, ask, "without it names are missing, the import works all the same", needed=False)
+    await probe("journals", journal_groups, f"permission 200; {_WHO} grant it")
+    if ids.get("group"):
+        await probe("a journal", page, f"permission 200; {_WHO} grant it")
+        sheet = f"permissions 202 and 700; {_WHO} grant them"
+        await probe("an attestation sheet", lambda: client.sheet(ids["group"]), sheet)
+    return lines

@@ -1,0 +1,170 @@
+"""The АСУ РСО connector, SPO module: reads lists, then the journals group by group (portal facts A5).
+
+What a page says of its pupils only all pages of the group together make clear (`structure`), so the pages of one group
+are read before its first unit is given. A later unit points only at what an earlier one brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from canonical.batch import Batch
+from canonical.years import AcademicYear
+from connectors.asurso import mapper
+from connectors.asurso.checks import check
+from connectors.asurso.client import Client, all_of, unless_denied
+from connectors.asurso.coverage import Progress, of_everything
+from connectors.asurso.directory import Directory, by_number, id_of
+from connectors.asurso.group import GroupReading, failed
+from connectors.contract import (
+    CheckLine,
+    Connector,
+    Context,
+    Reading,
+    RemoteInstitution,
+    Unit,
+    Window,
+    digest_of,
+    ready,
+)
+from connectors.errors import ConnectorError
+from connectors.http import Answer
+from connectors.wire import as_list
+
+Answered = TypeVar("Answered", Answer, list[Answer])
+
+
+def open_connector(context: Context) -> Connector:
+    """The connector for the SPO module. Made within the event loop that uses it."""
+    return SpoConnector(context)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What the institution's lists answered.
+
+    Where the account may not read a list that is needed, its refusal stands in its place; one that only adds names is
+    null then.
+    """
+
+    students: list[Answer] | ConnectorError
+    employees: Answer | ConnectorError
+    groups: Answer | ConnectorError
+    journals: Answer | ConnectorError
+    departments: Answer | None
+    specialities: Answer | None
+    subjects: Answer | None
+    calendars: Answer | None
+
+    def answers(self) -> list[Answer]:
+        """All that was answered."""
+        several = self.students if isinstance(self.students, list) else []
+        plans = (self.departments, self.specialities, self.subjects, self.calendars)
+        return [*several, *(a for a in (self.employees, self.groups, self.journals, *plans) if isinstance(a, Answer))]
+
+    def whole(self) -> bool:
+        """Whether all that are needed were read, none of them empty."""
+        needed = (self.employees, self.groups, self.journals)
+        return isinstance(self.students, list) and all(isinstance(a, Answer) and a.json() is not None for a in needed)
+
+
+class SpoConnector:
+    """Reads one institution of the SPO module for one source."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._client = Client(context)
+
+    async def check(self) -> list[CheckLine]:
+        """Whether the portal can be reached, the account is good, and what it may read."""
+        return await check(self._client)
+
+    async def discover(self) -> list[RemoteInstitution]:
+        """The institutions (tenants) that the account belongs to."""
+        self._client.manner.choosing = False
+        await self._client.sign_in()
+        return [RemoteInstitution(t.key, t.name) for t in self._client.manner.account.tenants.values()]
+
+    async def close(self) -> None:
+        """Gives the session back to the account."""
+        await self._client.close()
+
+    async def read(self, window: Window) -> AsyncIterator[Unit]:
+        """The lists, then group by group its journals and sheets, at last what all that covers."""
+        lists = await self._lists()
+        directory = Directory.of(
+            students=_read(lists.students),
+            staff=_read(lists.employees),
+            subjects=lists.subjects,
+            groups=(_read(lists.groups), _read(lists.journals)),
+        )
+        for unit in self._list_units(lists, directory, window):
+            yield unit
+        progress = Progress(window.year.start, lists.answers())
+        if not lists.whole():
+            progress.missed()
+        journals = _read(lists.journals)
+        items = as_list(journals.json(), where="student-groups") if journals else []
+        with_journal = {number for item in items if (number := id_of(item))}
+        placed = {who.group for who in (directory.students or {}).values() if who.group}
+        for group in sorted({*directory.levels, *with_journal, *placed}, key=by_number):
+            reading = GroupReading(self._context, self._client, window, directory, progress, group)
+            async for unit in reading.units(with_journal=group in with_journal):
+                yield unit
+        plans = lists.subjects is not None and lists.calendars is not None
+        current = AcademicYear.of(self._context.today())
+        batch = Batch()
+        batch.covers(*of_everything(window, current, directory, progress, plans=plans))
+        if batch.scopes:
+            yield ready(f"everything/{window.year.name}", Reading(progress.answers, lambda: batch))
+
+    async def _lists(self) -> Lists:
+        """Reads the lists.
+
+        Raises:
+            UnexpectedAnswerError: one that journals depend on is useless: what it says must not be taken for nothing.
+
+        """
+        client = self._client
+        (students,) = await all_of([client.students()])
+        needed = await all_of([client.employees(), client.groups(), client.journal_groups()])
+        plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
+        adding = await all_of(unless_denied(ask) for ask in plans)
+        for answer in (students, *needed, *adding):
+            if isinstance(answer, ConnectorError) and answer.retry:
+                raise answer
+        departments, specialities, subjects, calendars = (a if isinstance(a, Answer) else None for a in adding)
+        employees, groups, journals = needed
+        return Lists(students, employees, groups, journals, departments, specialities, subjects, calendars)
+
+    def _list_units(self, lists: Lists, directory: Directory, window: Window) -> Iterator[Unit]:
+        current = AcademicYear.of(self._context.today())
+        yield _unit("students", lists.students, partial(mapper.students, directory=directory), directory.staff_digest)
+        yield _unit("employees", lists.employees, mapper.staff)
+        listed, journals = _read(lists.groups), _read(lists.journals)
+        naming = [a for a in (listed, journals, lists.departments, lists.specialities) if a]
+        make = partial(mapper.groups, listed, journals, lists.departments, lists.specialities, current)
+        if listed or journals:
+            yield ready("groups", Reading(naming, make, current.name))
+        for name, answer in (("groups/all", lists.groups), ("groups/journals", lists.journals)):
+            if isinstance(answer, ConnectorError):
+                yield failed(name, answer)
+        if lists.subjects:
+            yield _unit("subjects", lists.subjects, mapper.subjects)
+        if lists.calendars:
+            calendars = partial(mapper.calendars, year=window.year, directory=directory)
+            yield _unit(f"calendars/{window.year.name}", lists.calendars, calendars, digest_of(naming))
+
+
+def _read(answer: Answered | ConnectorError) -> Answered | None:
+    return None if isinstance(answer, ConnectorError) else answer
+
+
+def _unit(name: str, answer: Answered | ConnectorError, make: Callable[[Answered], Batch], context: str = "") -> Unit:
+    """The unit of a list; if it could not be read, one that fails."""
+    if isinstance(answer, ConnectorError):
+        return failed(name, answer)
+    return ready(name, Reading(answer if isinstance(answer, list) else [answer], partial(make, answer), context))

@@ -1,0 +1,232 @@
+"""Signing in with a staff account, choosing the institution, and signing out (portal facts A1, A2).
+
+One session per account, given back when the work is done: the portal lets an account have only a few at once, and a
+forgotten one can lock its human user out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from connectors.contract import Context, PasswordAuth
+from connectors.errors import (
+    ConnectorError,
+    SignInNeededError,
+    SourceConfigError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from connectors.http import Answer, Session, common_fault
+
+log = logging.getLogger("svod.asurso")
+
+SECURITY: Final = "/services/security"
+
+_SIGN_OUT_SECONDS: Final = 20.0
+
+_IN_USE: Final[WeakValueDictionary[tuple[int, str, str], asyncio.Lock]] = WeakValueDictionary()
+"""Who works with an account now, by event loop, address and login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """An institution that the account belongs to. `permissions` is null where the account is none of its staff."""
+
+    key: str
+    name: str
+    permissions: frozenset[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the portal says of an account. Nothing else of its answer is kept: it holds the institution's secrets."""
+
+    tenants: Mapping[str, Tenant]
+    current: str | None
+
+    def tenant(self, key: str | None) -> Tenant | None:
+        """The tenant of this key, whatever its case."""
+        return next((t for k, t in self.tenants.items() if key and k.casefold() == key.casefold()), None)
+
+
+def account_of(reply: Any) -> Account:
+    """Reads the answer to a sign-in; what is missing in it is not held against it."""
+    said = reply if isinstance(reply, Mapping) else {}
+    tenants = said.get("tenants")
+    current = said.get("tenantName")
+    made = {str(k): _tenant(str(k), v) for k, v in tenants.items()} if isinstance(tenants, Mapping) else {}
+    return Account(made, current if isinstance(current, str) else None)
+
+
+def _tenant(key: str, said: Any) -> Tenant:
+    organization = _inside(_inside(said, "settings"), "organization")
+    names = (_inside(organization, name) for name in ("shortName", "name"))
+    role = _inside(said, "employeeRole")
+    codes = _inside(role, "permissions")
+    permissions = frozenset(c for c in codes if isinstance(c, int)) if isinstance(codes, list) else frozenset()
+    return Tenant(
+        key,
+        next((n for n in names if isinstance(n, str) and n.strip()), key),
+        permissions if isinstance(role, Mapping) else None,
+    )
+
+
+def _inside(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+class StaffManner:
+    """The portal's way with HTTP: cookies, its own page's headers, a password that travels hashed.
+
+    `choosing` is switched off where only the list of institutions is wanted. `tenant` is the one that is read.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._base = (context.config.base_url or context.product.base_url or "").rstrip("/")
+        self._turn: asyncio.Lock | None = None
+        self._signed_in = False
+        self.choosing = True
+        self.account = Account({}, None)
+        self.tenant: Tenant | None = None
+
+    def headers(self) -> Mapping[str, str]:
+        return {"X-Requested-With": "XMLHttpRequest", "Referer": f"{self._base}/", "Origin": self._base}
+
+    def fault(self, answer: Answer) -> ConnectorError | None:
+        """What is wrong with an answer: by its status, or a refusal of the portal in the place of data."""
+        fault = common_fault(answer)
+        if fault is None and answer.body.lstrip()[:20].startswith(b'{"responseStatus"'):
+            return UnexpectedAnswerError(f"{answer.origin.request}: a refusal came in the place of data")
+        return fault
+
+    async def sign_in(self, session: Session, *, expired: bool) -> None:
+        """Signs in and switches to the institution. One that has expired is given back first, should it still count.
+
+        Raises:
+            SignInNeededError: the portal refuses the login or the password.
+            SourceConfigError: the account cannot sign in by password, or does not belong to the institution.
+
+        """
+        if self._signed_in and not expired:
+            return
+        if expired:
+            await session.private("DELETE", f"{SECURITY}/logout", headers=self.headers())
+            self._signed_in = False
+        await self._wait_for_account()
+        await self._refuse_esia_only(session)
+        self.account = await self._log_in(session)
+        self._signed_in = True
+        if self.choosing:
+            await self._choose(session)
+
+    async def sign_out(self, session: Session) -> None:
+        """Gives the session back to the account. That it could not be is told and stops nothing."""
+        try:
+            if self._signed_in:
+                async with asyncio.timeout(_SIGN_OUT_SECONDS):
+                    await session.private("DELETE", f"{SECURITY}/logout", headers=self.headers())
+        except (ConnectorError, TimeoutError):
+            log.warning("%s: the portal did not answer to the sign-out; its session ends by itself", self._source)
+        finally:
+            self._signed_in = False
+            if self._turn:
+                self._turn.release()
+                self._turn = None
+
+    # -- the steps of a sign-in --------------------------------------------------------------------------------------
+
+    @property
+    def _source(self) -> str:
+        return f"source {self._context.source}"
+
+    @property
+    def _auth(self) -> PasswordAuth:
+        auth = self._context.config.auth
+        if not isinstance(auth, PasswordAuth):
+            raise SourceConfigError(f'{self._source}: auth: kind "password" with login and password is needed')
+        return auth
+
+    async def _wait_for_account(self) -> None:
+        """Waits until no other source of this process works with the account."""
+        if self._turn is None:
+            place = (id(asyncio.get_running_loop()), self._base, self._auth.login)
+            turn = _IN_USE.setdefault(place, asyncio.Lock())
+            await turn.acquire()
+            self._turn = turn
+
+    async def _refuse_esia_only(self, session: Session) -> None:
+        answer = await session.private("GET", f"{SECURITY}/esia-settings", headers=self.headers())
+        if answer.status == 200 and _inside(_data(answer), "esiaOnly") is True:
+            raise SourceConfigError(
+                f"{self._source}: this installation lets people in through Госуслуги only (esiaOnly); "
+                "a program cannot sign in there, so it cannot be read"
+            )
+
+    async def _log_in(self, session: Session) -> Account:
+        auth = self._auth
+        hashed = base64.b64encode(hashlib.sha256(auth.password.reveal().encode()).digest()).decode()
+        body = {"login": auth.login, "password": hashed, "isRemember": False}
+        answer = await session.private("POST", f"{SECURITY}/login", json=body, headers=self.headers())
+        if answer.status == 409:
+            raise UnavailableError(
+                f"{self._source}: the portal refuses one more session of the account (409); "
+                "they end when people sign out, or after 30 minutes without use"
+            )
+        if answer.status == 400:
+            raise SourceConfigError(f"{self._source}: the portal takes this for no login (400); see auth.login")
+        if answer.status >= 300:
+            raise SignInNeededError(
+                f"{self._source}: the portal refuses the login or the password ({answer.status}); "
+                "check auth, or ask the administrator of the institution whether the account is blocked"
+            )
+        account = account_of(_data(answer))
+        if not account.tenants:  # some builds answer with an empty body
+            account = account_of(await self._ask_tenants(session))
+        return account
+
+    async def _ask_tenants(self, session: Session) -> Any:
+        answer = await session.private("GET", f"{SECURITY}/get-tenants", headers=self.headers())
+        return _data(answer) if answer.status == 200 else None
+
+    async def _choose(self, session: Session) -> None:
+        account, wanted = self.account, self._context.config.remote_id
+        if wanted is None and len(account.tenants) > 1:
+            raise SourceConfigError(
+                f"{self._source}: remote_id is missing; the account belongs to {', '.join(sorted(account.tenants))}"
+            )
+        tenant = account.tenant(wanted) if wanted else next(iter(account.tenants.values()), None)
+        if wanted and account.tenants and tenant is None:
+            raise SourceConfigError(
+                f"{self._source}: remote_id {wanted!r} is not among the institutions of the account: "
+                f"{', '.join(sorted(account.tenants))}"
+            )
+        key = tenant.key if tenant else wanted
+        here = account.current or (tenant.key if tenant and len(account.tenants) == 1 else "")
+        if key and here.casefold() != key.casefold():
+            answer = await session.private(
+                "PUT", f"{SECURITY}/switch-tenant", json={"name": key}, headers=self.headers()
+            )
+            if answer.status >= 300:
+                raise SourceConfigError(f"{self._source}: the portal does not switch to {key} ({answer.status})")
+        self.tenant = tenant
+
+
+def _data(answer: Answer) -> Any:
+    """The JSON of an answer to a sign-in call.
+
+    Raises:
+        UnavailableError: a web page came: the portal is being worked on.
+        UnexpectedAnswerError: it is cut off.
+
+    """
+    if answer.is_html:
+        raise UnavailableError(f"{answer.origin.request}: a web page came in the place of data")
+    return answer.json()
