@@ -142,6 +142,16 @@ class JournalView:
         return index
 
     @cached_property
+    def lessons_of_day(self) -> dict[tuple[str, str], list[Lesson]]:
+        """Lessons of a class with those of its parts, by the key of the class and the day; a metagroup is its own."""
+        index: dict[tuple[str, str], list[Lesson]] = defaultdict(list)
+        for course in self.courses.values():
+            whole = self.class_of(course.group)
+            for lesson in self.lessons_of_course.get(course.key, ()):
+                index[whole.key if whole else course.group, lesson.date].append(lesson)
+        return dict(index)
+
+    @cached_property
     def works_of_lesson(self) -> dict[str, list[Work]]:
         return _index(self.works.values(), lambda w: w.lesson)
 

@@ -2,12 +2,16 @@
 
 A lesson is due when its day is over (TEX 4.5.2, 3.1.6; KRU 3.2; USO 3.4), and it is judged by what was last read: a lesson
 that was read before its day was over may have been filled since, and is not due yet as far as anybody knows.
+
+A lesson that only stands in the timetable of a holiday or a vacation is not due, unless the journal shows that the class
+was at school on that day after all.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from canonical.calendar import SchoolCalendar
 from canonical.entities import Lesson
 from canonical.view import JournalView, Place
 
@@ -36,12 +40,44 @@ def known_at(view: JournalView, lesson: Lesson, moment: datetime) -> datetime | 
     return min(read_at, moment) if read_at else None
 
 
-def is_due(view: JournalView, lesson: Lesson, zone: tzinfo, moment: datetime) -> bool:
-    """Whether the lesson should have been filled by the last moment for which its state is known; cancelled ones never."""
-    if lesson.status == "cancelled":
+def is_due(
+    view: JournalView, lesson: Lesson, zone: tzinfo, moment: datetime, calendar: SchoolCalendar | None = None
+) -> bool:
+    """Whether the lesson should have been filled by the last moment for which its state is known.
+
+    Never one that was cancelled, or of which the portal says something that we do not understand.
+    """
+    if lesson.status == "cancelled" or is_doubtful(lesson):
         return False
     known = known_at(view, lesson, moment)
-    return known is not None and day_is_over(date.fromisoformat(lesson.date), zone) <= known
+    if known is None or known < day_is_over(date.fromisoformat(lesson.date), zone):
+        return False
+    return not is_on_free_day(view, lesson, calendar)
+
+
+def is_doubtful(lesson: Lesson) -> bool:
+    """Whether the portal says something of the lesson's status that is no word of ours: then it is not known."""
+    return lesson.status is None and "status" in (lesson.raw or {})
+
+
+def is_on_free_day(view: JournalView, lesson: Lesson, calendar: SchoolCalendar | None) -> bool:
+    """Whether the lesson stands on a holiday or in a vacation, and nothing was recorded for its class on that day."""
+    if calendar is None or not calendar.is_free(date.fromisoformat(lesson.date), level_of(view, lesson.course)):
+        return False
+    course = view.courses.get(lesson.course)
+    whole = view.class_of(course.group) if course else None
+    same_day = view.lessons_of_day.get((whole.key, lesson.date), []) if whole else [lesson]
+    return not any(is_recorded(view, other) for other in same_day)
+
+
+def level_of(view: JournalView, course: str) -> int | None:
+    """The grade or course (year of study) of the group that a course is taught to."""
+    found = view.courses.get(course)
+    group = view.groups.get(found.group) if found else None
+    if group is None or group.level is not None:
+        return group.level if group else None
+    whole = view.class_of(group.key)
+    return whole.level if whole else None
 
 
 def is_recorded(view: JournalView, lesson: Lesson) -> bool:
