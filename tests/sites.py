@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 from canonical.cleaning import encode
 from canonical.entities import ENTITIES, Record, entity_of
+from svod.cli.app import run
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,6 +27,14 @@ def write_folder(folder: Path, records: Iterable[Record]) -> None:
         by_entity.setdefault(entity_of(record), []).append(encode(record))
     for entity, lines in by_entity.items():
         (folder / f"{entity}.ndjson").write_bytes(b"\n".join(lines) + b"\n")
+
+
+class Done(NamedTuple):
+    """What a call came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Installation:
@@ -54,26 +65,28 @@ class Installation:
         (self.folder / "svod.toml").write_text(self.config, encoding="utf-8")
 
     def command(self, *arguments: str) -> list[str]:
+        """The words that call the command line in a process of its own, in `folder` with `environment()`."""
         now = ["--now", self.now] if self.now else []
         return [sys.executable, "-m", "svod", *now, *arguments]
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
 
-    def run(
-        self, *arguments: str, status: int | None = 0, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(env),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(self, *arguments: str, status: int | None = 0, env: Mapping[str, str] | None = None) -> Done:
+        """One call of the command line, within this process: a process of its own takes a second to start."""
+        now = ["--now", self.now] if self.now else []
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, env or {}),
+        ):
+            code = run([*now, *arguments])
+        done = Done(code, out.getvalue(), err.getvalue())
         assert "Traceback" not in done.stderr, done.stderr
         if status is not None:
-            assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+            assert done.returncode == status, done
         return done
 
     def json(self, *arguments: str, status: int | None = 0, env: Mapping[str, str] | None = None) -> Any:

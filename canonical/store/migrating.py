@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from canonical.store.engine import StoreError, reading, writing
+
+HEAD: Final = "0001"
+"""The newest form of the tables: the last revision in `canonical/migrations`."""
 
 _HERE: Final = Path(__file__).parent.parent / "migrations"
 _LOCK: Final = 7_304_213
@@ -25,23 +24,32 @@ def upgrade(engine: Engine) -> None:
         StoreError: the store was made by a newer svod.
 
     """
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head()
     with reading(engine) as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
+        if _form(connection) == HEAD:
             return
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
+        form = _form(connection)
+        if form == HEAD:
             return
-        if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
+        # the migration tool takes long to load, and is hardly ever needed
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+        from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(_HERE))
+        if form is not None and form not in {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}:
             place = engine.url.render_as_string(hide_password=True)
-            raise StoreError(
-                f"store {place} was made by a newer svod (its tables are at {current}): install that version"
-            )
+            raise StoreError(f"store {place} was made by a newer svod (its tables are at {form}): install that version")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _form(connection: Connection) -> str | None:
+    """The form of the tables that are there; null if there are none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    form: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return form

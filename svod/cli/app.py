@@ -72,6 +72,8 @@ def run(arguments: list[str]) -> int:
         outcome = app(args=hoisted(arguments), standalone_mode=False, obj=frame, prog_name="svod")
     except BaseException as error:  # noqa: BLE001 - the one place that decides how an error is told
         return _tell(frame, error)
+    finally:
+        frame.close()
     return outcome if isinstance(outcome, int) and outcome else frame.status
 
 

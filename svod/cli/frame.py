@@ -64,6 +64,11 @@ class Frame:
             root=self.site.root,
         )
 
+    def close(self) -> None:
+        """Gives back what the call has opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
     def jobs(self, institutions: Iterable[str] = (), sources: Iterable[str] = ()) -> list[SourceJob]:
         """The sources of these institutions; `sources` are keys like `kolomna/portal`, or only `portal`.
 

@@ -357,9 +357,11 @@ def test_migrations_make_what_the_tables_say(store_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
+    from canonical.store.migrating import HEAD
     from canonical.tables import METADATA
 
     store = Store(store_url)
     with store.reading() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == HEAD
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     store.close()
