@@ -157,7 +157,9 @@ class Product(BaseModel):
     """One product that a connector reads, as its manifest describes it.
 
     `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
-    function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say; `sign_in_paths` and `reads_by_post` are regular expressions of paths.
+    function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say;
+    `sign_in_paths` and `reads_by_post` are regular expressions of paths; `timezone` and `kind` are those of the
+    institutions that keep it, where all have the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -174,6 +176,7 @@ class Product(BaseModel):
     sign_in_paths: tuple[str, ...] = ()
     reads_by_post: tuple[str, ...] = ()
     timezone: str | None = None
+    kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
     limits: tuple[str, ...] = ()
 

@@ -1,0 +1,101 @@
+"""The command that starts one stand-in portal."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import typer
+
+from canonical.cleaning import clean, encode
+from canonical.entities import ENTITIES, entity_of
+from connectors.errors import SourceConfigError
+from connectors.registry import manifest
+from connectors.standins.region import make_institution
+from connectors.standins.server import Door, Faults, StandIn, serve
+from svod.cli.frame import Frame
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("standin")(standin)
+
+
+def standin(
+    context: typer.Context,
+    portal: Annotated[str, typer.Argument(help="dnevnik, mosreg, asurso; or with a product: mosreg/portal.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
+    students: Annotated[int, typer.Option(min=10, help="About how many.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people and journals.")] = 1,
+    latency_ms: Annotated[int, typer.Option(min=0, help="Wait so long before each answer.")] = 0,
+    fault_rate: Annotated[float, typer.Option(min=0, max=1, help="The share of requests that fail.")] = 0.0,
+    truth: Annotated[
+        Path | None, typer.Option(help="Write the canonical NDJSON that an import must give into this folder.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="school or college; by default what the portal is for.")] = None,
+    key: Annotated[str | None, typer.Option(help="Whose institution; another key makes other people.")] = None,
+) -> None:
+    """Start one stand-in portal by itself; the first line on standard output says how to reach it."""
+    frame: Frame = context.obj
+    if kind not in {None, "school", "college"}:
+        raise typer.BadParameter("--kind is school or college")
+    made = make_standin(portal, frame, students=students, seed=seed, kind=kind, key=key)
+    if truth is not None:
+        write_truth(made, truth)
+    door = Door(made.app, Faults(rate=fault_rate, latency=latency_ms / 1000, seed=seed))
+
+    def started(base_url: str) -> None:
+        said = {
+            "portal": portal,
+            "base_url": base_url,
+            "remote_id": made.remote_id,
+            "auth": made.auth,
+            "student": made.student,
+        }
+        sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    serve(door, port=port, started=started)
+
+
+def make_standin(
+    portal: str, frame: Frame, *, students: int, seed: int, kind: str | None = None, key: str | None = None
+) -> StandIn:
+    """A stand-in for `portal` or `portal/product`, as its journals stand at the frame's moment.
+
+    Raises:
+        SourceConfigError: there is no stand-in of that name.
+
+    """
+    name, _, product_name = portal.partition("/")
+    product = manifest(name).product(product_name or None)
+    if product.standin is None:
+        raise SourceConfigError(f"{portal} has no stand-in")
+    asked: Literal["school", "college"] = "college" if (kind or product.kind) == "college" else "school"
+    institution = make_institution(
+        key or name,
+        asked,
+        students=students,
+        seed=seed,
+        now=frame.clock(),
+        zone=ZoneInfo(product.timezone or "Europe/Moscow"),
+    )
+    module, _, function = product.standin.partition(":")
+    made: StandIn = getattr(importlib.import_module(module), function)(institution)
+    return made
+
+
+def write_truth(standin: StandIn, folder: Path) -> None:
+    """Writes `<entity>.ndjson` of what an import with the staff account must give, sorted by key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = json.dumps(f"{standin.institution.key}/portal").encode()
+    lines: dict[str, list[tuple[str, bytes]]] = {name: [] for name in ENTITIES}
+    for record in standin.truth():
+        tidy = clean(record, standin.institution.zone)
+        lines[entity_of(tidy)].append((tidy.key, b'{"source":' + source + b"," + encode(tidy)[1:] + b"\n"))
+    for name, some in lines.items():
+        (folder / f"{name}.ndjson").write_bytes(b"".join(line for _, line in sorted(some)))
