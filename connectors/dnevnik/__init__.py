@@ -1,0 +1,1 @@
+"""Dnevnik.ru, read through its partner API."""

@@ -1,0 +1,133 @@
+"""The connector of the partner API: what an account lets us read, and the way into a reading."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+
+from connectors.contract import CheckLine, Context, RemoteInstitution, Unit, Window
+from connectors.errors import (
+    AccessDeniedError,
+    ConnectorError,
+    SignInNeededError,
+    SourceConfigError,
+    UnavailableError,
+)
+from connectors.http import Answer
+from connectors.partner_api.client import Account, PartnerApi, attempt, if_shown
+from connectors.partner_api.mapper import items_of, key_of, listed
+from connectors.partner_api.reading import Reader
+from connectors.partner_api.tokens import PartnerManner
+
+
+class PartnerConnector:
+    """Reads one school through the partner API."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._session = context.open_session(PartnerManner(context))
+        self._api = PartnerApi(self._session)
+
+    async def check(self) -> list[CheckLine]:
+        """Whether the portal answers, the sign-in is good, and what the account lets us read."""
+        try:
+            account = await self._api.account()
+        except SignInNeededError as error:
+            return [CheckLine("portal", True), CheckLine("sign-in", False, str(error))]
+        except UnavailableError as error:
+            return [CheckLine("portal", False, str(error))]
+        roles = ", ".join(sorted(account.roles)) or "not told"
+        lines = [CheckLine("portal", True), CheckLine("sign-in", True, f"roles: {roles}")]
+        try:
+            school = school_of(self._context, account)
+        except ConnectorError as error:
+            return [*lines, CheckLine("institution", False, str(error))]
+        name = await attempt(self._api.school_name(school))
+        if isinstance(name, ConnectorError):
+            lines.append(CheckLine("institution", False, str(name)))
+        else:
+            lines.append(CheckLine("institution", True, f"{name or 'without a name'} ({school})"))
+        return lines + await self._probes(school)
+
+    async def _probes(self, school: str) -> list[CheckLine]:
+        api = self._api
+        lines = [
+            await _probe("teachers", api.teachers(school)),
+            await _probe("subjects", api.subjects(school)),
+            await _probe("kinds of work", api.work_types(school)),
+            await _probe("groups", api.groups(school)),
+        ]
+        groups = await if_shown(listed(api.groups(school))) if lines[-1].ok else None
+        group = next((key for item in items_of(groups) if (key := key_of(item))), None) if groups else None
+        if group is None:
+            return [*lines, CheckLine("journal", None, "no group to try it with")]
+        today = self._context.today()
+        return [
+            *lines,
+            await _probe("pupils", api.students(group)),
+            await _probe("pupils who have left", api.persons(group)),
+            await _probe("periods", api.periods(group)),
+            await _probe("lessons", api.lessons(group, today, today)),
+            await _probe("marks", api.marks(group, today, today)),
+            await _probe("final marks", api.final_marks(group)),
+        ]
+
+    async def discover(self) -> list[RemoteInstitution]:
+        """The schools that the account sees."""
+        account = await self._api.account()
+        found = []
+        for school, name in sorted(account.schools.items()):
+            told = await attempt(self._api.school_name(school)) if name == school else name
+            found.append(RemoteInstitution(school, told if isinstance(told, str) else school))
+        return found
+
+    async def read(self, window: Window) -> AsyncIterator[Unit]:
+        """The window as units: the school first, then each group's journal, then marks of periods.
+
+        Raises:
+            AccessDeniedError: the account is none of staff, or it sees no group.
+            SourceConfigError: the account does not see the configured school.
+
+        """
+        account = await self._api.account()
+        school = school_of(self._context, account)
+        reader = Reader(self._context, self._api, window, school, account)
+        async for unit in reader.units():
+            yield unit
+
+    async def close(self) -> None:
+        """Lets go of connections. The portal does not count sessions."""
+        await self._session.close()
+
+
+def school_of(context: Context, account: Account) -> str:
+    """The school that is to be read.
+
+    Raises:
+        AccessDeniedError: the account is a pupil's or a parent's.
+        SourceConfigError: it does not see the configured school, or there is a choice to be made.
+
+    """
+    if not account.is_of_staff:
+        raise AccessDeniedError(
+            f"source {context.source}: the account is a pupil's or a parent's ({', '.join(sorted(account.roles))}); "
+            "the journal is read with an account of staff, best with that of the school's administrator"
+        )
+    seen = ", ".join(f"{i} ({name})" if name != i else i for i, name in sorted(account.schools.items())) or "none"
+    wanted = context.config.remote_id
+    if wanted is None:
+        if len(account.schools) == 1:
+            return next(iter(account.schools))
+        raise SourceConfigError(f"source {context.source}: remote_id is missing; the account sees the schools: {seen}")
+    if account.schools and wanted not in account.schools and "OrganizationStaff" not in account.roles:
+        raise SourceConfigError(
+            f"source {context.source}: the account does not see the school {wanted}; it sees: {seen}. "
+            "Set remote_id to one of these, or use an account of that school"
+        )
+    return wanted
+
+
+async def _probe(what: str, call: Awaitable[Answer]) -> CheckLine:
+    got = await attempt(listed(call))
+    if isinstance(got, ConnectorError):
+        return CheckLine(what, False, str(got))
+    return CheckLine(what, True, f"{len(items_of(got))} entries")

@@ -1,0 +1,99 @@
+"""The stand-in's tokens: who holds which, how they are granted, and when they end (portal facts, section 2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final
+
+from connectors.partner_api.standin.desk import refuse
+from connectors.standins.region import Person
+
+CLIENT: Final = {
+    "client_id": "00000000-0000-4000-8000-000000000001",
+    "client_secret": "00000000-0000-4000-8000-000000000002",
+}
+_SECONDS: Final = 2_592_000
+
+
+@dataclass(slots=True)
+class Holding:
+    """Whose a token is, and how many calls it is still good for (null: any number)."""
+
+    person: Person
+    calls: int | None = None
+
+
+class TokenOffice:
+    """Grants tokens to two people: one of staff, one pupil.
+
+    A refresh token is good once: the grant brings the next one. `revoke` ends an access token at once.
+    """
+
+    def __init__(self, staff: Person, pupil: Person, calls: int | None) -> None:
+        self._staff = staff
+        self._calls = calls
+        self._numbers = count(1)
+        self.login = "staff"
+        self.given = self._new("access")
+        self.of_pupil = self._new("access")
+        self.refresh = self._new("refresh")
+        self.password = self._new("password")
+        self._holdings = {self.given: Holding(staff), self.of_pupil: Holding(pupil)}
+        self._refreshing = {self.refresh}
+
+    def _new(self, what: str) -> str:
+        return hashlib.sha256(f"{what} {next(self._numbers)}".encode()).hexdigest()[:32]
+
+    def revoke(self, token: str) -> None:
+        """Ends a token."""
+        self._holdings.pop(token, None)
+
+    def holder(self, token: str | None) -> Person:
+        """Whose token it is; each call counts."""
+        if not token:
+            refuse("tokenRequired")
+        holding = self._holdings.get(token)
+        if holding is None or holding.calls == 0:
+            refuse("invalidToken")
+        if holding.calls is not None:
+            holding.calls -= 1
+        return holding.person
+
+    def by_grant(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of `authorizations`: a refresh token for the next access token."""
+        self._check_client(body)
+        refresh = body.get("refreshToken")
+        if body.get("grant_type") != "RefreshToken" or refresh not in self._refreshing:
+            refuse("authorizationFailed")
+        self._refreshing.discard(refresh)
+        return self._grant()
+
+    def by_credentials(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of `authorizations/bycredentials`."""
+        self._check_client(body)
+        if (body.get("username"), body.get("password")) != (self.login, self.password):
+            refuse("authorizationFailed")
+        return self._grant()
+
+    @staticmethod
+    def _check_client(body: Mapping[str, Any]) -> None:
+        if any(body.get(name) != value for name, value in CLIENT.items()):
+            refuse("invalidRequest")
+
+    def _grant(self) -> dict[str, Any]:
+        access, refresh = self._new("access"), self._new("refresh")
+        self._holdings[access] = Holding(self._staff, self._calls)
+        self._refreshing.add(refresh)
+        user = 1_000_002_000_000 + self._staff.id
+        return {
+            "accessToken": access,
+            "expiresIn": _SECONDS,
+            "expiresIn_str": str(_SECONDS),
+            "refreshToken": refresh,
+            "scope": "CommonInfo,ContactInfo,FriendsAndRelatives,EducationalInfo",
+            "user": user,
+            "user_str": str(user),
+        }
