@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from canonical.entities import Group, Person
@@ -36,16 +36,33 @@ class Asked:
     _seen: dict[str, set[str]] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _found: set[str] = field(default_factory=set)
+    _spans: set[Span] = field(default_factory=set)
 
     def classes(self, journal: Journal) -> list[Group]:
         """The classes of a journal that are meant."""
         wanted = self.request.group
         return [g for g in journal.classes if self._fits("group", [journal.class_name(g.key)], wanted)]
 
+    def month(self, journal: Journal) -> Span:
+        """The month that is meant, else the current one."""
+        return self._used(spans.of_month(self.request.month or journal.today.replace(day=1)))
+
     def span(self, journal: Journal, group: str) -> Span | None:
         """The span that is meant for a group; null: it has no such period."""
-        if self.request.month:
-            return spans.of_month(self.request.month)
+        found = self.month(journal) if self.request.month else self._span(journal, group)
+        return self._used(found) if found else None
+
+    @property
+    def spoken_of(self) -> str | None:
+        """The spans that were looked at, for the head of the report: `1 четверть (01.09.2026 - 25.10.2026)`."""
+        made = sorted(self._spans, key=lambda s: (s.start, s.end, sort_key(s.name)))
+        return "; ".join(f"{s.name} ({s.start:%d.%m.%Y} – {s.end:%d.%m.%Y})" for s in made) or None
+
+    def _used(self, span: Span) -> Span:
+        self._spans.add(replace(span, periods=frozenset()))
+        return span
+
+    def _span(self, journal: Journal, group: str) -> Span | None:
         wanted = self.request.period
         if wanted is None:
             return journal.current_span(group)

@@ -87,11 +87,6 @@ class Table:
         """Whether its rows stand under headings."""
         return any(row.group for row in self.rows)
 
-    @property
-    def width(self) -> int:
-        """In characters."""
-        return sum(c.width for c in self.columns)
-
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -17,7 +17,6 @@ from pipelines.reporting.asking import Asked, NothingSuchError, Request
 from pipelines.reporting.catalogue import Definition
 from pipelines.reporting.document import Report
 from pipelines.reporting.journal import Journal
-from pipelines.reporting.spans import of_month
 from pipelines.workplace import SourceJob
 
 
@@ -97,13 +96,13 @@ def make_report(
     moment = as_of or now
     with store.reading() as connection:
         shelf = _Shelf(connection, places, request, moment, as_of)
-        body = definition.build(shelf, Asked(request))
+        asked = Asked(request)
+        body = definition.build(shelf, asked)
     zone = places[0].institution.zone
     local = moment.astimezone(zone)
     parameters = [("Учебный год", ", ".join(sorted(shelf.years)))]
-    span = _span_asked(definition, request)
-    if span:
-        parameters.append(("Период", span))
+    if asked.spoken_of:
+        parameters.append(("Период", asked.spoken_of))
     if request.group:
         parameters.append(("Группа", request.group))
     if request.teacher:
@@ -140,11 +139,3 @@ def check(definition: Definition, request: Request) -> None:
             )
     if request.period is not None and request.month is not None:
         raise NothingSuchError("--period and --month exclude each other")
-
-
-def _span_asked(definition: Definition, request: Request) -> str | None:
-    if request.month:
-        return of_month(request.month).name
-    if "period" in definition.takes:
-        return request.period or "текущий учётный период каждой группы"
-    return None

@@ -11,15 +11,17 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format as Look
 from xlsxwriter.worksheet import Worksheet
 
-from pipelines.reporting.document import NO_DATA, Cell, Column, Kind, Report, Row, Table, blocks, grouped_rows
+from pipelines.reporting.document import NO_DATA, Cell, Kind, Report, Row, Table, blocks, grouped_rows
 from pipelines.reporting.formats import Format
-from pipelines.reporting.formats.layout import NUMBERS, PORTRAIT, heads, lines, merged
+from pipelines.reporting.layout import NUMBERS, PORTRAIT, heads, is_wide, label_span, lines, merged, whose, width
 
 _FORMATS: Final[dict[Kind, str]] = {"integer": "0", "decimal": "0.00", "percent": "0.0", "date": "dd.mm.yyyy"}
 _LINE: Final = 12.75
 """Points that a line of text is high."""
-_CHARACTER: Final = 5.6
-"""Points that a character is wide."""
+_CHARACTER: Final = 5.0
+"""Points that a character of a heading is wide."""
+_UNIT: Final = 0.85
+"""What a character of this small print takes of the width that a workbook calls a character."""
 _SIDE, _HEIGHT = 0.4, 0.55
 """Margins in inches."""
 _A4: Final = (595.3, 841.9)
@@ -32,7 +34,16 @@ _NUMERAL: Final = re.compile(r"[1-9]\d{0,2}")
 def write(report: Report) -> bytes:
     """The workbook. Nothing in it depends on the clock."""
     out = io.BytesIO()
-    book = Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    plain = {"font_name": "Arial", "font_size": 10}
+    book = Workbook(
+        out,
+        {
+            "in_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "default_format_properties": plain,
+        },
+    )
     made = datetime.combine(report.day, time())
     book.set_properties({"title": report.title, "subject": report.clause, "created": made})
     looks = _Looks(book)
@@ -74,7 +85,10 @@ class _Looks:
         said: dict[str, Any] = {"border": 1, "text_wrap": kind == "text"}
         if kind in _FORMATS:
             said["num_format"] = _FORMATS[kind]
-        said["align"] = "right" if kind in NUMBERS else "center" if kind in {"mark", "date"} else "left"
+        if kind == "text":
+            said |= {"align": "left", "indent": 1}
+        else:
+            said["align"] = "right" if kind in NUMBERS else "center"
         if row != "row":
             said["bold"] = True
         if row == "total":
@@ -90,7 +104,7 @@ class _Page:
         self.looks = looks
         self.report = report
         self.table = table
-        self.widths = [max(c.width, _longest(c)) for c in table.columns]
+        self.widths = [width(c) for c in table.columns]
         self.across = sum(self.widths)
         self.last = len(table.columns) - 1
         self.at = 0
@@ -99,7 +113,7 @@ class _Page:
     def print(self, *, with_notes: bool) -> None:
         self._columns()
         self._line(self.report.title, bold=True, font_size=13, align="center")
-        self._line("; ".join(name for _, name in self.report.institutions), align="center", font_size=10)
+        self._line(whose(self.report), align="center", font_size=10)
         for name, value in self.report.parameters:
             self._line(f"{name}: {value}")
         if self.table.title:
@@ -114,8 +128,8 @@ class _Page:
         self._paper(ends)
 
     def _columns(self) -> None:
-        for n, width in enumerate(self.widths):
-            self.sheet.set_column(n, n, width, self.looks())
+        for n, characters in enumerate(self.widths):
+            self.sheet.set_column(n, n, characters * _UNIT, self.looks())
 
     def _height(self, points: float) -> None:
         self.sheet.set_row(self.at, points)
@@ -125,7 +139,7 @@ class _Page:
         """A line of text across the whole table."""
         look = self.looks(text_wrap=True, **said)
         size = said.get("font_size", 9)
-        room = int(self.across * (0.82 if said.get("bold") else 0.95) * 9 / size)
+        room = int(self.across * (0.85 if said.get("bold") else 1.0) * 9 / size)
         self._height(lines(text, room) * _LINE * max(size, 9) / 9 + 1.5)
         if self.last:
             self.sheet.merge_range(self.at, 0, self.at, self.last, "", look)
@@ -138,15 +152,15 @@ class _Page:
         for row, cells in enumerate(r for r in (upper, lower) if r):
             tall = 1.0
             for head in cells:
-                look = self.looks(bold=True, border=1, align="center", text_wrap=True, bg_color="#EEEEEE",
+                look = self.looks(border=1, align="center", text_wrap=True, bg_color="#EEEEEE", font_size=8,
                                   rotation=90 if head.upright else 0)  # fmt: skip
                 last_row, last = self.at + row + head.rows - 1, head.first + head.columns - 1
                 if last_row > self.at + row or head.columns > 1:
                     self.sheet.merge_range(self.at + row, head.first, last_row, last, head.text, look)
                 else:
                     self.sheet.write_string(self.at + row, head.first, head.text, look)
-                width = sum(self.widths[head.first : last + 1])
-                tall = max(tall, _tallness(head.text, width, upright=head.upright) / head.rows)
+                room = sum(self.widths[head.first : last + 1])
+                tall = max(tall, _tallness(head.text, room, upright=head.upright) / head.rows)
             self.sheet.set_row(self.at + row, tall * _LINE + 3)
             self.heights[self.at + row] = tall * _LINE + 3
         self.at += 2 if lower else 1
@@ -164,7 +178,7 @@ class _Page:
             self._line(self.table.empty)
         for heading, rows in grouped_rows(self.table.rows):
             if heading:
-                self._line(heading, bold=True, border=1, bg_color="#F6F6F6")
+                self._line(heading, bold=True, border=1, bg_color="#F6F6F6", indent=1)
             for block in blocks(rows):
                 self._block(block)
                 ends.append(self.at)
@@ -175,12 +189,17 @@ class _Page:
         columns = self.table.columns
         for row in block:
             tall = 1
+            label = label_span(row)
+            if label > 1:
+                self.sheet.merge_range(self.at, 0, self.at, label - 1, "", self.looks.of_cell("text", row.kind))
             for n, cell in enumerate(row.cells):
+                if 0 < n < label:
+                    continue
                 look = self.looks.of_cell(columns[n].kind, row.kind)
                 if not merged(columns, n, len(block)):
                     self._write(self.at, n, cell, columns[n].kind, look)
                     if isinstance(cell, str) and columns[n].kind == "text":
-                        tall = max(tall, lines(cell, self.widths[n]))
+                        tall = max(tall, lines(cell, sum(self.widths[n : label if n == 0 else n + 1]) - 2))
                 elif self.at == top:
                     self.sheet.merge_range(top, n, top + len(block) - 1, n, "", look)
                     self._write(top, n, cell, columns[n].kind, look)
@@ -208,11 +227,16 @@ class _Page:
         self._line("Дата составления: «____» ____________________ 20____ г.")
         for who in self.report.signatures:
             self.at += 1
-            self._line(f"{who}    подпись ____________________    расшифровка подписи ______________________________")
+            places = f"подпись {'_' * 18}   расшифровка подписи {'_' * 26}"
+            if len(who) + len(places) < self.across:
+                self._line(f"{who}   {places}")
+            else:
+                self._line(who)
+                self._line(places)
 
     def _paper(self, ends: list[int]) -> None:
         sheet = self.sheet
-        wide = self.across > PORTRAIT
+        wide = is_wide(self.table)
         sheet.set_paper(9)
         if wide:
             sheet.set_landscape()
@@ -222,10 +246,10 @@ class _Page:
         if self.fixed:
             sheet.repeat_columns(0, self.fixed - 1)
         sheet.print_area(0, 0, self.at - 1, self.last)
-        width, height = (
+        across, height = (
             side - 144 * margin for side, margin in zip(sorted(_A4, reverse=wide), (_SIDE, _HEIGHT), strict=True)
         )
-        scale = int(100 * width / sum(_points(w) for w in self.widths))
+        scale = int(97 * across / sum(_points(w) for w in self.widths))
         if scale >= _SMALLEST and not any(row.block for row in self.table.rows):
             sheet.fit_to_pages(1, 0)
             return
@@ -249,21 +273,16 @@ class _Page:
         return breaks
 
 
-def _points(width: int) -> float:
+def _points(characters: int) -> float:
     """Points of a column that is so many characters wide."""
-    return (width * 7 + 5) * 0.75
+    return (characters * _UNIT * 7 + 5) * 0.75
 
 
-def _longest(column: Column) -> int:
-    """Characters of the longest word of a heading, with room beside it; an upright heading needs none."""
-    return 0 if column.upright else max(len(w) for w in column.title.split()) + 1
-
-
-def _tallness(text: str, width: int, *, upright: bool) -> float:
+def _tallness(text: str, room: int, *, upright: bool) -> float:
     """Lines of height that a heading needs; an upright one as much as it is long, up to 12 lines."""
     if upright:
         return min(12.0, 1 + len(text) * _CHARACTER / _LINE)
-    return float(lines(text, max(1, width - 1)))
+    return float(lines(text, max(1, room - 1)))
 
 
 def _notes_sheet(sheet: Worksheet, looks: _Looks, report: Report) -> None:

@@ -18,15 +18,18 @@ from pipelines.reporting.spans import Span, in_order, period_name
 
 _NUMBER: Final = Column("number", "№", "integer", 4, fixed=True, merged=True)
 _PUPIL: Final = Column("pupil", "Фамилия, имя, отчество", width=28, fixed=True, merged=True)
-_MOVED: Final = Column("moved", "Движение", width=12, fixed=True, merged=True)
+_MOVED: Final = Column("moved", "Движение", width=14, fixed=True, merged=True)
 _PERIOD: Final = Column("period", "Период", width=12, fixed=True)
 _YEARLY: Final[Mapping[str | None, str]] = {"year": "Год", "exam": "Экзамен", "final": "Итог"}
-_LEFT: Final[Mapping[str | None, str]] = {
-    "expelled": "отчислен(а)",
-    "transferred": "переведён(а)",
-    "academic_leave": "академический отпуск",
-    "graduated": "выпущен(а)",
+_MOVES: Final[Mapping[str | None, Mapping[str | None, str]]] = {
+    "came": {"m": "прибыл", "f": "прибыла", None: "прибыл(а)"},
+    "expelled": {"m": "отчислен", "f": "отчислена", None: "отчислен(а)"},
+    "transferred": {"m": "переведён", "f": "переведена", None: "переведён(а)"},
+    "academic_leave": dict.fromkeys(("m", "f", None), "академический отпуск"),
+    "graduated": {"m": "выпущен", "f": "выпущена", None: "выпущен(а)"},
+    None: {"m": "выбыл", "f": "выбыла", None: "выбыл(а)"},
 }
+"""How a pupil came or went, by sex."""
 _ATTESTED: Final[Mapping[str | None, str]] = {
     "credit": "зачёт",
     "graded_credit": "диф. зачёт",
@@ -38,7 +41,7 @@ _ATTESTED: Final[Mapping[str | None, str]] = {
     "state_exam": "государственный экзамен",
 }
 _NOTES: Final = (
-    "Отметки приведены так, как они стоят в журнале. Несколько отметок за один период разделены чертой «/».",
+    "Отметки приведены так, как они стоят в журнале, у прибывших — и полученные в прежнем классе. Несколько отметок за один период разделены чертой «/».",
     "В ведомость включены все, кто числился в классе (группе) в течение учебного года; графа «Движение» показывает прибывших и выбывших.",
     "Показатели: успеваемость — доля обучающихся без «2» и «н/а»; качество — доля имеющих только «4» и «5»; СОУ = (1,00·n5 + 0,64·n4 + 0,36·n3 + 0,16·n2 + 0,08·n(н/а)) / n. «осв», «зач», «незач» в расчёт не входят; учтены числящиеся в последний день периода (пока он идёт — на дату отчёта). За год — итоговая отметка, а где её нет, годовая.",
 )
@@ -61,12 +64,14 @@ class _Sheet:
             if (e.start is None or e.start <= last) and (e.end is None or e.end >= first):
                 self.enrolments.setdefault(e.person, []).append(e)
         self.pupils = self.journal.by_name(self.enrolments)
+        self.present = self.journal.roster(self.group.key, last)
         self.periods = {_slot(p): p for p in self.journal.periods(self.group.key) if p.kind != "year"}
+        courses = {c.key for c in self.journal.courses_of_class(self.group.key)}
         for pupil in self.pupils:
             for mark in self.journal.period_marks.get(pupil, ()):
-                self._place(pupil, mark)
-        taught = {self.journal.subject(c.key) for c in self.journal.courses_of_class(self.group.key)}
-        self.subjects = sorted(taught | {subject for _, subject, _ in self.cells}, key=sort_key)
+                if pupil in self.present or mark.course in courses:
+                    self._place(pupil, mark)
+        self.subjects = sorted({self.journal.subject(c) for c in courses} | {s for _, s, _ in self.cells}, key=sort_key)
 
     def _place(self, pupil: str, mark: PeriodMark) -> None:
         period = self.journal.view.periods.get(mark.period)
@@ -96,13 +101,15 @@ class _Sheet:
         known = self.enrolments[pupil]
         firsts = [e.start for es in self.enrolments.values() for e in es if e.start]
         opened = max(self.journal.year_span(self.group.key).start.isoformat(), min(firsts, default=""))
+        person = self.journal.view.people.get(pupil)
+        sex = person.sex if person else None
         said = []
         start = min((e.start or "" for e in known), default="")
         if start > opened:
-            said.append(f"прибыл(а) {_day(start)}")
-        if pupil not in self.journal.roster(self.group.key, self.journal.today.isoformat()):
+            said.append(f"{_MOVES['came'][sex]} {_day(start)}")
+        if pupil not in self.present:
             last = max(known, key=lambda e: (e.end or "9999", e.key))
-            how = _LEFT.get(last.status, "выбыл(а)")
+            how = _MOVES.get(last.status, _MOVES[None])[sex]
             said.append(f"{how} {_day(last.end)}" if last.end else how)
         return "; ".join(said) or None
 
@@ -122,7 +129,7 @@ def _marks(sheet: _Sheet) -> Table:
     moved = {p: m for p in sheet.pupils if (m := sheet.moved(p))}
     head = (_NUMBER, _PUPIL, *([_MOVED] if moved else []), _PERIOD)
     rows = []
-    for number, pupil in enumerate(sheet.pupils, 1):
+    for number, pupil in enumerate(sheet.pupils if sheet.cells else (), 1):
         who: list[Cell] = [number, sheet.journal.person_name(pupil), *([moved.get(pupil)] if moved else [])]
         for name, row in sheet.lines(pupil):
             values = (sheet.cells.get((pupil, s, row)) for s in sheet.subjects)
@@ -150,7 +157,7 @@ def _figures(sheet: _Sheet) -> Iterator[Table]:
             Column("period", "Период", width=14, fixed=True, merged=True),
             Column("figure", "Показатель", width=16, fixed=True),
             *_by_subject(sheet.subjects, "percent"),
-            Column("whole", "По классу (группе)", "percent", 7, upright=True),
+            Column("whole", "По классу (группе)", "percent", 5, upright=True),
         )
         yield _table(sheet, "figures", "показатели", columns, rows)
 
@@ -197,7 +204,9 @@ def _of_year(journal: Journal, attested: Attestation) -> bool:
 
 
 def _by_subject(names: Sequence[str], kind: Kind) -> list[Column]:
-    return [Column(f"subject_{n}", name, kind, 6, upright=True) for n, name in enumerate(names, 1)]
+    return [
+        Column(f"subject_{n}", name, kind, 4 if kind == "mark" else 5, upright=True) for n, name in enumerate(names, 1)
+    ]
 
 
 def _table(sheet: _Sheet, key: str, what: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
@@ -209,7 +218,7 @@ def _table(sheet: _Sheet, key: str, what: str, columns: Sequence[Column], rows: 
         tuple(rows),
         f"{name}, {journal.year.name} учебный год{f': {what}' if what else ''} ({journal.institution.name})",
         sheet=f"{name} {what}".strip(),
-        empty="Состав класса (группы) неизвестен",
+        empty="Отметок за учётные периоды пока нет",
         apart=key == "marks",
     )
 

@@ -29,7 +29,7 @@ class _Line:
     period: str | None = None
     pupils: int = 0
     lessons: int = 0
-    not_taken: int = 0
+    not_taken: int | None = None
     missed: Missed | None = None
     told: int = 0
 
@@ -37,7 +37,8 @@ class _Line:
         """Adds the line of a group to that of a total; one that tells no attendance adds its pupils and lessons only."""
         self.pupils += other.pupils
         self.lessons += other.lessons
-        self.not_taken += other.not_taken
+        if other.not_taken is not None:
+            self.not_taken = (self.not_taken or 0) + other.not_taken
         self.told += other.told
         if other.missed:
             self.missed = self.missed or Missed()
@@ -50,7 +51,7 @@ class _Line:
             return (*head, *unknown)
         counts = self.missed.cells(with_hours=with_hours)
         each = self.missed.missed.total() / self.told if self.told else None
-        return (*head, self.not_taken, *counts, each)
+        return (*head, NO_DATA if self.not_taken is None else self.not_taken, *counts, each)
 
 
 @dataclass(slots=True)
@@ -122,8 +123,8 @@ def _details(found: _Found, line: _Line, key: str, pupils: list[tuple[str, Misse
 
 def _groups(*, with_hours: bool) -> tuple[Column, ...]:
     return (
-        Column("group", "Группа", width=14, fixed=True),
-        Column("period", "Период", width=14),
+        Column("group", "Группа", width=12, fixed=True),
+        Column("period", "Период", width=12),
         Column("pupils", "Обучающихся", "integer", 12),
         Column("lessons", "всего", "integer", 8, over="Проведено занятий"),
         Column("not_taken", "посещаемость не отмечена", "integer", 13, over="Проведено занятий"),

@@ -24,9 +24,9 @@ from pipelines.reporting.progress import (
 from pipelines.reporting.spans import Span
 
 _GROUPS: Final = (
-    Column("group", "Группа", width=14, fixed=True),
-    Column("period", "Период", width=14),
-    Column("basis", "Отметки", width=11),
+    Column("group", "Группа", width=12, fixed=True),
+    Column("period", "Период", width=12),
+    Column("basis", "Отметки", width=10),
     Column("pupils", "Обучающихся", "integer", 12),
     Column("excellent", "отличники", "integer", 10, over="Из них"),
     Column("good", "хорошисты", "integer", 10, over="Из них"),

@@ -16,7 +16,6 @@ from pipelines.reporting.catalogue import Body, Definition
 from pipelines.reporting.document import NO_DATA, Cell, Column, Row, Table
 from pipelines.reporting.journal import Journal
 from pipelines.reporting.progress import percent
-from pipelines.reporting.spans import of_month
 
 _RECORDED: Final = "Записано в журнал"
 _COUNTS: Final = (
@@ -116,7 +115,7 @@ def build(journals: Iterable[Journal], asked: Asked) -> Body:
 
 def _look(journal: Journal, asked: Asked) -> _Found:
     found = _Found(journal.institution.name)
-    span = of_month(asked.request.month or journal.today.replace(day=1))
+    span = asked.month(journal)
     for course in _courses(journal, asked):
         group, subject = journal.class_name(course.group), journal.subject(course.key)
         for lesson in journal.lessons([course], span):

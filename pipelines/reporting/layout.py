@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from pipelines.reporting.document import Column, Kind, Report, Table
+from pipelines.reporting.document import Column, Kind, Report, Row, Table
 
-PORTRAIT: Final = 100
-"""Characters that fit across an upright A4 page."""
-LANDSCAPE: Final = 175
-"""Characters that fit across a page on its side, in the small print of a wide table."""
+PORTRAIT: Final = 125
+"""Characters, with the space around cells, that fit across an upright A4 page."""
+LANDSCAPE: Final = 190
+"""Characters that fit across a page on its side."""
+_FEW: Final = 3
+"""Institutions that are all named above a report."""
 
 NUMBERS: Final[frozenset[Kind]] = frozenset({"integer", "number", "decimal", "percent"})
 
@@ -28,9 +30,29 @@ class Head:
     upright: bool = False
 
 
-def is_wide(report: Report) -> bool:
-    """Whether the report is printed on pages on their side."""
-    return any(t.width > PORTRAIT for t in report.tables)
+def whose(report: Report) -> str:
+    """The line below the title: the institutions, or how many there are."""
+    names = [name for _, name in report.institutions]
+    return "; ".join(names) if len(names) <= _FEW else f"Сводный отчёт: учреждений — {len(names)}"
+
+
+def width(column: Column) -> int:
+    """Characters of a column with the space around them; a heading's words are not parted."""
+    word = 0 if column.upright else max(len(w) for w in column.title.split())
+    return max(column.width, word) + 1
+
+
+def is_wide(table: Table) -> bool:
+    """Whether a table needs a page on its side."""
+    return sum(map(width, table.columns)) > PORTRAIT
+
+
+def label_span(row: Row) -> int:
+    """How many columns the label of a total fills: its own and the empty ones behind it."""
+    if row.kind == "row":
+        return 1
+    rest = next((n for n, cell in enumerate(row.cells[1:], 1) if cell is not None), len(row.cells))
+    return rest if row.cells[0] is not None else 1
 
 
 def heads(table: Table) -> tuple[list[Head], list[Head]]:
@@ -50,22 +72,21 @@ def heads(table: Table) -> tuple[list[Head], list[Head]]:
     return upper, lower
 
 
-def parts(table: Table, width: int) -> Iterator[Table]:
-    """The table, or its parts no wider than `width` characters, each with the fixed columns in front."""
-    if table.width <= width:
+def parts(table: Table, page: int) -> Iterator[Table]:
+    """The table, or its parts no wider than a page of so many characters, each with the fixed columns in front."""
+    widths = [width(c) for c in table.columns]
+    if sum(widths) <= page:
         yield table
         return
     fixed = [n for n, c in enumerate(table.columns) if c.fixed]
-    room = width - sum(table.columns[n].width for n in fixed)
-    chosen: list[int] = []
-    number = 1
-    for n in [n for n in range(len(table.columns)) if n not in fixed] + [-1]:
-        full = n < 0 or sum(table.columns[c].width for c in chosen) + table.columns[n].width > room
-        if full and chosen:
-            yield _part(table, [*fixed, *chosen], number)
-            number += 1
-            chosen = []
-        chosen.append(n)
+    room = page - sum(widths[n] for n in fixed)
+    several: list[list[int]] = [[]]
+    for n in (n for n in range(len(widths)) if n not in fixed):
+        if several[-1] and sum(widths[c] for c in several[-1]) + widths[n] > room:
+            several.append([])
+        several[-1].append(n)
+    for number, chosen in enumerate(several, 1):
+        yield _part(table, [*fixed, *chosen], number)
 
 
 def _part(table: Table, kept: list[int], number: int) -> Table:
@@ -75,17 +96,17 @@ def _part(table: Table, kept: list[int], number: int) -> Table:
     return replace(table, columns=columns, rows=rows, title=title, apart=table.apart if number == 1 else True)
 
 
-def lines(text: str, width: int) -> int:
+def lines(text: str, room: int) -> int:
     """How many lines a text takes in so many characters, broken between words."""
     count, used = 1, 0
     for word in text.split():
-        if used and used + 1 + len(word) > width:
+        if used and used + 1 + len(word) > room:
             count += 1
             used = 0
         used += (1 if used else 0) + len(word)
-        while used > width > 0:
+        while used > room > 0:
             count += 1
-            used -= width
+            used -= room
     return count
 
 
