@@ -1,0 +1,1 @@
+"""Reads «Моя школа» of the Moscow region."""

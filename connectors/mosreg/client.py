@@ -1,0 +1,225 @@
+"""Asks the portal: one method a question (facts B4), each giving all pages of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from canonical.batch import Origin
+from connectors.errors import AccessDeniedError, NotFoundError
+from connectors.http import Answer, Session
+from connectors.mosreg.asking import Once, together
+from connectors.mosreg.formats import dotted
+from connectors.mosreg.manner import TEACHER, MyschoolManner, Profile, profile_headers
+from connectors.wire import as_list, plain_key
+
+_CORE: Final = "/api/ej/core/teacher/v1"
+_PLAN: Final = "/api/ej/plan/teacher/v1"
+_SCHOOL: Final = "/api/family/mobile/v1/school_info"
+
+_IDS_AT_ONCE: Final = 100
+"""Ids in one comma-joined list (B3)."""
+
+_WRAPPERS: Final = ("items", "data", "payload", "response")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list as it was answered, page by page. `wrapper` is the name under which an object may hold it."""
+
+    answers: tuple[Answer, ...] = ()
+    wrapper: str = "items"
+
+    def parts(self) -> Iterator[tuple[list[Any], Origin]]:
+        """The items of each answer, with where they came from."""
+        for answer in self.answers:
+            yield as_list(answer.json(), *_WRAPPERS, self.wrapper, where=answer.origin.request), answer.origin
+
+    def items(self) -> Iterator[Any]:
+        """All items."""
+        for items, _ in self.parts():
+            yield from items
+
+    def ids(self) -> list[str]:
+        """The ids of all items that have one, broken ones included, each once."""
+        return list(dict.fromkeys(i for item in self.items() if (i := plain_key(item, "id")) is not None))
+
+
+def joined(listings: Iterable[Listing]) -> Listing:
+    """Several listings of the same kind as one."""
+    some = list(listings)
+    answers = tuple(a for one in some for a in one.answers)
+    return Listing(answers, some[0].wrapper) if some else Listing()
+
+
+class Client:
+    """Questions to the staff side. Every method raises `ConnectorError`s as `Session.get` does."""
+
+    def __init__(self, session: Session, manner: MyschoolManner) -> None:
+        self.session = session
+        self.manner = manner
+        self._teachers: dict[str, Once[Answer]] = {}
+
+    # -- the school ----------------------------------------------------------------------------------------------
+
+    async def academic_years(self) -> Listing:
+        return Listing((await self.session.get(f"{_CORE}/academic_years"),), "academic_years")
+
+    async def school_name(self, school: str) -> str | None:
+        """The school's name, if the account is told."""
+        answer = await self.session.get(_SCHOOL, {"school_id": school})
+        body = answer.json()
+        name = body.get("name") if isinstance(body, dict) else None
+        return name if isinstance(name, str) and name.strip() else None
+
+    async def teachers(self, school: str) -> Listing:
+        return await self._pages(f"{_CORE}/teacher_profiles", {"school_id": school}, 300, "teacher_profiles")
+
+    async def teacher(self, number: str) -> Listing:
+        """One teacher, as a list of one, asked for once; an empty list where the portal does not tell."""
+        if number not in self._teachers:
+            self._teachers[number] = Once(lambda: self.session.get(TEACHER.format(id=number)))
+        try:
+            return Listing((_in_list(await self._teachers[number].get(), "teacher_profiles"),))
+        except (AccessDeniedError, NotFoundError):
+            return Listing()
+
+    async def school_of(self, profile: Profile) -> str | None:
+        """The id of the school that a profile of the account belongs to, if the portal tells it."""
+        if profile.school is not None:
+            return profile.school
+        answer = await self.session.get(TEACHER.format(id=profile.id), headers=profile_headers(profile))
+        return plain_key(answer.json(), "school_id")
+
+    async def class_units(self) -> Listing:
+        params = {"academic_year_id": self._year, "with_home_based": "true"}
+        return await self._pages(f"{_CORE}/class_units", params, 300, "class_units")
+
+    async def groups(self, school: str) -> Listing:
+        params = {"academic_year_id": self._year, "school_id": school, "with_periods_schedule_id": "true"}
+        return await self._pages(f"{_PLAN}/groups", params, 300, "groups")
+
+    async def pupils_of_class(self, class_unit: str) -> Listing:
+        return await self._pupils({"class_unit_ids": class_unit})
+
+    async def pupils(self, ids: Sequence[str]) -> Listing:
+        return joined([await self._pupils({"ids": some}) for some in _chunks(ids)])
+
+    async def _pupils(self, chosen: Mapping[str, str]) -> Listing:
+        flags = ("groups", "archived_groups", "final_marks", "deleted", "transferred")
+        params = {"academic_year_id": self._year, **chosen, **{f"with_{f}": "true" for f in flags}}
+        return await self._pages(f"{_CORE}/student_profiles", params, 500, "student_profiles")
+
+    async def periods_schedules(self) -> Listing:
+        return await self._pages(f"{_CORE}/attestation_periods_schedules", {}, 300, "attestation_periods_schedules")
+
+    async def periods_schedule(self, number: str) -> Listing:
+        """One schedule of attestation periods, as a list of one."""
+        answer = await self.session.get(f"{_CORE}/attestation_periods_schedules/{number}")
+        return Listing((_in_list(answer, "attestation_periods_schedules"),))
+
+    async def control_forms(self, school: str) -> Listing:
+        """All control forms. `education_level_id` is never sent: it can silently empty the list (B10.9)."""
+        params = {"academic_year_id": self._year, "school_id": school, "with_deleted": "true"}
+        return await self._pages(f"{_CORE}/control_forms", params, 1000, "control_forms")
+
+    # -- the journal ---------------------------------------------------------------------------------------------
+
+    async def schedule(self, groups: Sequence[str], since: date, until: date) -> Listing:
+        params = {
+            "academic_year_id": self._year,
+            "from": since.isoformat(),
+            "to": until.isoformat(),
+            "with_group_class_subject_info": "true",
+            "with_lesson_info": "true",
+            "with_rooms_info": "true",
+        }
+        return await self._by_groups(f"{_PLAN}/schedule_items", groups, params, 1000, "schedule_items")
+
+    async def marks(self, groups: Sequence[str], since: date, until: date) -> Listing:
+        """Marks that were entered between two days, text marks included."""
+        params = {
+            "created_at_from": dotted(since),
+            "created_at_to": dotted(until),
+            "with_non_numeric_entries": "true",
+        }
+        return await self._by_groups(f"{_CORE}/marks", groups, params, 1000, "marks")
+
+    async def attendances(self, groups: Sequence[str], since: date, until: date) -> Listing:
+        """Absences from lessons between two days."""
+        params = {"academic_year_id": self._year, "start_at": dotted(since), "stop_at": dotted(until)}
+        return await self._by_groups(f"{_CORE}/attendances", groups, params, 1000, "attendances")
+
+    async def homeworks(self, ids: Sequence[str]) -> Listing:
+        """The homeworks that lessons point at. Never joined by date: a group may have two lessons on one day (B4.4)."""
+        asked = [await self._pages(f"{_CORE}/homeworks", {"ids": some}, 1000, "homeworks") for some in _chunks(ids)]
+        return joined(asked)
+
+    async def plans(self, groups: Sequence[str]) -> Listing:
+        """Thematic plans (КТП) of groups."""
+        answers = []
+        for some in _chunks(groups):
+            params = {"academic_year_id": self._year, "group_id": some}
+            headers = {"X-Mes-Subsystem": "ppktpw"}
+            answer = await self.session.get(f"{_PLAN}/calendar_plans", params, headers=headers)
+            answers.append(_in_list(answer, "calendar_plans"))
+        return Listing(tuple(answers), "calendar_plans")
+
+    async def readable(self, groups: Sequence[str], day: date) -> tuple[list[str], list[str]]:
+        """Which groups' journals the account may read and which it may not, asked by one day's timetable."""
+        if self.session.offline:
+            return list(groups), []
+        try:
+            await self.schedule(groups, day, day)
+        except AccessDeniedError:
+            if len(groups) == 1:
+                return [], list(groups)
+        else:
+            return list(groups), []
+        tried = await together([self.readable([g], day) for g in groups])
+        return [g for may, _ in tried for g in may], [g for _, not_ in tried for g in not_]
+
+    # -- how lists are asked for ---------------------------------------------------------------------------------
+
+    @property
+    def _year(self) -> str:
+        assert self.manner.year is not None  # noqa: S101 - the connector chooses the year before it asks for anything else
+        return self.manner.year
+
+    async def _by_groups(
+        self, path: str, groups: Sequence[str], params: Mapping[str, str], per_page: int, wrapper: str
+    ) -> Listing:
+        asked = [await self._pages(path, {"group_ids": some, **params}, per_page, wrapper) for some in _chunks(groups)]
+        return joined(asked)
+
+    async def _pages(self, path: str, params: Mapping[str, str], per_page: int, wrapper: str) -> Listing:
+        """All pages of a list. There are no totals: a page that is not full is the last one (B3).
+
+        A list that knows no pages answers the same again and again: the first repetition ends it.
+        """
+        answers: list[Answer] = []
+        while True:
+            page: dict[str, str | int] = {"page": len(answers) + 1, "per_page": per_page}
+            answer = await self.session.get(path, {**params, **page})
+            if answers and answer.origin.sha256 == answers[-1].origin.sha256:
+                break
+            answers.append(answer)
+            if len(as_list(answer.json(), *_WRAPPERS, wrapper, where=answer.origin.request)) < per_page:
+                break
+        return Listing(tuple(answers), wrapper)
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[str]:
+    """Comma-joined lists of ids, none too long."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ",".join(ids[start : start + _IDS_AT_ONCE])
+
+
+def _in_list(answer: Answer, wrapper: str) -> Answer:
+    """The answer with its one object as a list of one; a list, bare or wrapped, stays as it is."""
+    body = answer.json()
+    if isinstance(body, dict) and not any(isinstance(body.get(name), list) for name in (*_WRAPPERS, wrapper)):
+        return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [body])
+    return answer

@@ -1,0 +1,68 @@
+"""What an answer says is wrong (facts B3): two shapes of error objects, with or without a status that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors.errors import (
+    AccessDeniedError,
+    ConnectorError,
+    ExpiredError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from connectors.http import Answer, common_fault, retry_after
+
+_LARGEST_ERROR: Final = 16 * 1024
+_SHAPES: Final = (frozenset({"code", "message"}), frozenset({"type", "description"}))
+_BESIDES: Final = frozenset({"details", "status", "error", "errors", "timestamp", "path"})
+_OUSTED: Final = "предыдущая сессия"
+"""«Предыдущая сессия работы в ЭЖД завершена. Войдите в ЭЖД заново»: someone has signed in elsewhere."""
+
+
+def fault(answer: Answer) -> ConnectorError | None:
+    """What is wrong with an answer, if anything. An empty body where data was asked for is a passing outage."""
+    error = _error_object(answer)
+    where = answer.origin.request
+    if error is not None and any(_OUSTED in str(v).casefold() for v in error.values()):
+        return ExpiredError(f"{where}: the session was ended by a sign-in elsewhere")
+    if answer.status == 499:
+        return ExpiredError(f"{where}: the portal wants a new sign-in (499)")
+    if answer.status >= 400 or (error is None and answer.body.strip()):
+        return common_fault(answer)
+    if error is None:
+        return common_fault(answer) or UnavailableError(f"{where}: an empty answer")
+    return _by_code(answer, error)
+
+
+def _error_object(answer: Answer) -> Mapping[str, Any] | None:
+    """The answer as one of the portal's error objects; null if it is none."""
+    if not answer.body[:64].lstrip().startswith(b"{") or len(answer.body) > _LARGEST_ERROR:
+        return None
+    try:
+        body = answer.json()
+    except UnexpectedAnswerError:
+        return None  # cut off: whoever wanted data finds that it is none
+    if isinstance(body, dict) and any(shape <= body.keys() <= shape | _BESIDES for shape in _SHAPES):
+        return body
+    return None
+
+
+def _by_code(answer: Answer, error: Mapping[str, Any]) -> ConnectorError:
+    """What an error object that came with a status of success means."""
+    where = answer.origin.request
+    code = str(error.get("code", error.get("status", "")))
+    made: dict[str, ConnectorError] = {
+        "401": ExpiredError(f"{where}: not signed in (401 in the answer)"),
+        "403": AccessDeniedError(f"{where}: the account may not read this (403 in the answer)"),
+        "404": NotFoundError(f"{where}: the portal does not know this (404 in the answer)"),
+        "429": RateLimitedError(f"{where}: too many requests (429 in the answer)", retry_after(answer.headers)),
+    }
+    if code in made:
+        return made[code]
+    if code.startswith("5"):
+        return UnavailableError(f"{where}: the portal reports a fault of its own ({code} in the answer)")
+    return UnexpectedAnswerError(f"{where}: an error object came in the place of data")
