@@ -287,18 +287,24 @@ FINDINGS: Final = Table(
     Column("lesson", _text()),
     Column("student", _text()),
     Column("period", _text()),
+    Column("day", _text()),
     Column("due_at", _text()),
+    Column("done_at", _text()),
+    Column("answers", _text(), nullable=False),
+    Column("answerer", _text()),
     Column("message", _text(), nullable=False),
     Column("state", _text(), nullable=False),
     Column("first_at", _text(), nullable=False),
     Column("last_at", _text(), nullable=False),
     Column("closed_at", _text()),
+    Column("closed_why", _text()),
     Column("times", SmallInteger, nullable=False),
     Column("waived_until", _text()),
     Column("waived_why", _text()),
     Index("findings_by_institution", "institution", "state"),
 )
-"""`state` is `new`, `confirmed`, `excused`, `fixed` or `back`."""
+"""`state` is `new`, `confirmed`, `excused`, `fixed` or `back`; `closed_why` is `filled`, `rule_off` or `other_journal`. `day` is
+the day to which the finding belongs, `done_at` when what came too late was done; `answers` is a role, `answerer` a name."""
 
 MATCHES: Final = Table(
     "matches",
