@@ -60,26 +60,16 @@ def _entity_table(entity: Entity) -> Table:
         Column("since", BigInteger, nullable=False),
         Column("origin", BigInteger),
         Column("removed", BigInteger),
+        sqlite_with_rowid=False,
     )
 
 
 ROWS: Final = {name: _entity_table(entity) for name, entity in ENTITIES.items()}
-"""The table of each entity. `hash` is the content hash, `line` the hash of the file line it was read from, if any."""
+"""The table of each entity. `hash` is the content hash, `line` the hash of the file line it was read from, if any.
 
-for _entity, *_columns in (
-    ("enrolments", "group"),
-    ("enrolments", "person"),
-    ("courses", "group"),
-    ("planned_topics", "course"),
-    ("lessons", "course", "date"),
-    ("works", "lesson"),
-    ("marks", "work"),
-    ("attendance", "lesson"),
-    ("period_marks", "course"),
-    ("attestations", "course"),
-):
-    _table = ROWS[_entity]
-    Index(f"{_entity}_by_{_columns[0]}", _table.c.source, *(_table.c[c] for c in _columns))
+A row is found by source and key, in whose order the rows stand, and by nothing else: all work is on one source, whose
+rows lie together, and every further index would cost each load a third of its time.
+"""
 
 HISTORY: Final = Table(
     "history",
