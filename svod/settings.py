@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import make_url
 
+from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig
@@ -115,6 +116,7 @@ class Site:
         self.root = root
         for institution in settings.institution:
             self.scale(institution)
+            self.calendar(institution)
             for source in institution.source:
                 self._check_source(institution, source)
 
@@ -138,6 +140,16 @@ class Site:
         try:
             return Scale.load(path)
         except (ValueError, AttributeError) as error:
+            raise SettingsError(str(error)) from None
+
+    def calendar(self, institution: InstitutionSettings) -> SchoolCalendar | None:
+        """The school calendar of an institution; null if it names none."""
+        if institution.calendar is None:
+            return None
+        path = self.data("calendars", institution.calendar, f"institution {institution.key}: calendar")
+        try:
+            return SchoolCalendar.load(path)
+        except ConfigError as error:
             raise SettingsError(str(error)) from None
 
     def data(self, kind: str, name: str, what: str) -> Path:
