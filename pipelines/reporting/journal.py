@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 
+from canonical.calendar import SchoolCalendar
 from canonical.entities import Course, Group, Lesson, Mark, Period, PeriodMark, Person, Record, Work
 from canonical.text import sort_key
 from canonical.view import JournalView
@@ -30,11 +31,19 @@ class Given:
 class Journal:
     """A journal, the moment at which it is looked at, and the academic year in which that lies."""
 
-    def __init__(self, institution: Institution, view: JournalView, moment: datetime, year: AcademicYear) -> None:
+    def __init__(
+        self,
+        institution: Institution,
+        view: JournalView,
+        moment: datetime,
+        year: AcademicYear,
+        calendar: SchoolCalendar | None = None,
+    ) -> None:
         self.institution = institution
         self.view = view
         self.moment = moment
         self.year = year
+        self.calendar = calendar
         self.today: date = moment.astimezone(institution.zone).date()
         self._rosters: dict[tuple[str, str], frozenset[str]] = {}
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from canonical.calendar import SchoolCalendar
 from canonical.store import Store
 from canonical.view import open_view
 from canonical.years import AcademicYear
@@ -26,10 +27,11 @@ class NoJournalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An institution with its sources."""
+    """An institution with its sources, and its school calendar if it names one."""
 
     institution: Institution
     jobs: Sequence[SourceJob]
+    calendar: SchoolCalendar | None = None
 
 
 @dataclass
@@ -70,7 +72,7 @@ class _Shelf:
         first, last = year.start.isoformat(), year.end.isoformat()
         if self.as_of and not any(first <= x.date <= last for x in view.lessons.values()):
             return None
-        return Journal(place.institution, view, self.moment, year)
+        return Journal(place.institution, view, self.moment, year, place.calendar)
 
 
 def make_report(

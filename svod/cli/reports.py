@@ -97,8 +97,7 @@ def _print(
     out: Path | None,
 ) -> None:
     places = [
-        Place(i.place, [j for j in frame.jobs([i.key]) if j.institution.key == i.key])
-        for i in frame.site.institutions(institutions)
+        Place(i.place, frame.jobs([i.key]), frame.site.calendar(i)) for i in frame.site.institutions(institutions)
     ]
     made = make_report(
         frame.store, places, definition, request, now=frame.clock(), as_of=parse_moment(as_of) if as_of else None

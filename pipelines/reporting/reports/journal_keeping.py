@@ -10,7 +10,7 @@ from typing import Final
 
 from canonical.entities import Course, Lesson
 from canonical.text import sort_key
-from pipelines.completeness.fill import day_is_over, is_due, is_filled, is_recorded
+from pipelines.completeness.fill import day_is_over, is_due, is_filled, is_recorded, known_at
 from pipelines.reporting.asking import Asked
 from pipelines.reporting.catalogue import Body, Definition
 from pipelines.reporting.document import NO_DATA, Cell, Column, Row, Table
@@ -122,8 +122,8 @@ def _look(journal: Journal, asked: Asked) -> _Found:
             people = journal.teachers(lesson)
             if not asked.is_taught_by(journal, people):
                 continue
-            if not is_due(journal.view, lesson, journal.zone, journal.moment):
-                found.unread += day_is_over(date.fromisoformat(lesson.date), journal.zone) <= journal.moment
+            if not is_due(journal.view, lesson, journal.zone, journal.moment, journal.calendar):
+                found.unread += _is_unread(journal, lesson)
                 continue
             teacher = ", ".join(journal.person_name(p) for p in people) or "не указан"
             count = _count(journal, lesson)
@@ -134,6 +134,13 @@ def _look(journal: Journal, asked: Asked) -> _Found:
             ):
                 total.include(count)
     return found
+
+
+def _is_unread(journal: Journal, lesson: Lesson) -> bool:
+    """Whether the lesson's day is over, and its state after that day is not known."""
+    over = day_is_over(date.fromisoformat(lesson.date), journal.zone)
+    known = known_at(journal.view, lesson, journal.moment)
+    return over <= journal.moment and (known is None or known < over)
 
 
 def _courses(journal: Journal, asked: Asked) -> Iterable[Course]:
