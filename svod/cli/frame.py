@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from canonical.store import Brake, Store
 from connectors.archive import FolderArchive, NoArchive
@@ -114,7 +115,7 @@ class Frame:
             return
         made = Table(*head, header_style="bold", box=None, pad_edge=False)
         for row in rows:
-            made.add_row(*("" if cell is None else str(cell) for cell in row))
+            made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
         if made.row_count:
             self.console.print(made)
         else:
