@@ -17,6 +17,7 @@ from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig
 from connectors.errors import ConnectorError
 from connectors.registry import manifest
+from pipelines.completeness.profile import DEFAULT, Profile, load_profile
 
 PLACES: Final = (Path("svod.toml"), Path("config/svod.toml"))
 """Where a configuration is looked for when neither `--config` nor `$SVOD_CONFIG` names one."""
@@ -117,6 +118,7 @@ class Site:
         for institution in settings.institution:
             self.scale(institution)
             self.calendar(institution)
+            self.rules(institution)
             for source in institution.source:
                 self._check_source(institution, source)
 
@@ -152,6 +154,29 @@ class Site:
         except ConfigError as error:
             raise SettingsError(str(error)) from None
 
+    def rules(self, institution: InstitutionSettings) -> Profile:
+        """The profile of rules by which an institution lives; the default one if it names none."""
+        return self.profile(institution.rules or DEFAULT, f"institution {institution.key}: rules")
+
+    def profile(self, name: str, what: str = "rules") -> Profile:
+        """The profile of rules of this name; `what` says who asks for it.
+
+        Raises:
+            SettingsError: there is none, or it cannot be used.
+
+        """
+        try:
+            return load_profile(name, lambda wanted, asker: self.data("rules", wanted, asker), what)
+        except ConfigError as error:
+            raise SettingsError(str(error)) from None
+
+    def names(self, kind: str) -> list[str]:
+        """The names of the files of `config/<kind>/`, the installation's own and those that come with svod."""
+        return sorted({p.stem for f in self._folders(kind) for p in f.glob("*.toml")})
+
+    def _folders(self, kind: str) -> list[Path]:
+        return [self.root / "config" / kind, shipped() / kind]
+
     def data(self, kind: str, name: str, what: str) -> Path:
         """A file of `config/<kind>/`: the installation's own, else the one that comes with svod.
 
@@ -159,11 +184,10 @@ class Site:
             SettingsError: there is none of this name.
 
         """
-        folders = [self.root / "config" / kind, shipped() / kind]
-        for folder in folders:
+        for folder in self._folders(kind):
             if (folder / f"{name}.toml").is_file():
                 return folder / f"{name}.toml"
-        known = sorted({p.stem for f in folders for p in f.glob("*.toml")})
+        known = self.names(kind)
         raise SettingsError(
             f"{self.file}: {what} = {name!r}: there is no {kind}/{name}.toml{near(name, known)}; there are {', '.join(known)}"
         )
@@ -195,8 +219,7 @@ def load(path: Path | None = None) -> Site:
         SettingsError: there is none, or it cannot be used; says file, key and reason.
 
     """
-    named = path or (Path(os.environ["SVOD_CONFIG"]) if os.environ.get("SVOD_CONFIG") else None)
-    file = named or next((p for p in PLACES if p.is_file()), None)
+    named, file = _configuration(path)
     if file is None:
         raise SettingsError("there is no configuration: call `svod init` here, or name one with --config")
     try:
@@ -205,6 +228,23 @@ def load(path: Path | None = None) -> Site:
         raise SettingsError(str(error)) from None
     root = Path() if named is None else file.parent
     return Site(settings, file, root.resolve())
+
+
+def load_or_empty(path: Path | None = None) -> Site:
+    """The configuration as `load` gives it; where there is none at all, one without institutions.
+
+    Raises:
+        SettingsError: there is one, and it cannot be used.
+
+    """
+    _, file = _configuration(path)
+    return load(path) if file else Site(Settings(), PLACES[0], Path.cwd())
+
+
+def _configuration(path: Path | None) -> tuple[Path | None, Path | None]:
+    """The configuration that was named, and the one that is used."""
+    named = path or (Path(os.environ["SVOD_CONFIG"]) if os.environ.get("SVOD_CONFIG") else None)
+    return named, named or next((p for p in PLACES if p.is_file()), None)
 
 
 def shipped() -> Path:

@@ -44,8 +44,8 @@ class Profile:
     rules: Mapping[str, RuleSettings]
 
 
-def load_profile(name: str, find: Find) -> Profile:
-    """The profile of a name.
+def load_profile(name: str, find: Find, asker: str = "rules") -> Profile:
+    """The profile of a name; `asker` says who asks for it.
 
     Raises:
         ConfigError: one of its files cannot be used, or they extend each other in a circle; says file, key and reason.
@@ -53,7 +53,6 @@ def load_profile(name: str, find: Find) -> Profile:
     """
     chain: list[tuple[Path, _File]] = []
     wanted: str | None = name
-    asker = "rules"
     while wanted is not None:
         path = find(wanted, asker)
         if any(path == seen for seen, _ in chain):

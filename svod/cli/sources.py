@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,6 +16,7 @@ from connectors.registry import connect
 from pipelines.importing import Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
 from svod.cli.frame import FAILED, WAITING, Frame
+from svod.cli.moments import parse_day
 from svod.settings import load
 
 Institutions = Annotated[
@@ -143,7 +143,7 @@ def import_(
     if accept_removals is not None:
         _accept(frame, accept_removals)
         return
-    request = Request(_day(since, "--since"), _day(until, "--until"), full)
+    request = Request(parse_day(since, "--since"), parse_day(until, "--until"), full)
     if request.since and request.until and request.since > request.until:
         raise typer.BadParameter("--since is later than --until")
     jobs = frame.jobs(institution or (), source or ())
@@ -177,7 +177,7 @@ def replay(
 ) -> None:
     """Map the archived raw answers again, without the portals."""
     frame: Frame = context.obj
-    _finish(frame, replay_sources(frame.work, frame.jobs(sources=source or ()), _day(since, "--since")))
+    _finish(frame, replay_sources(frame.work, frame.jobs(sources=source or ()), parse_day(since, "--since")))
 
 
 def _finish(frame: Frame, result: dict[str, Any]) -> None:
@@ -212,12 +212,3 @@ def _accept(frame: Frame, run: int) -> None:
         frame.give({"run": run, "removed": done})
     frame.table(["source", "entity", "removed"], [[s, e, n] for s, es in done.items() for e, n in es.items()],
                 empty=f"nothing waits from run {run}")  # fmt: skip
-
-
-def _day(text: str | None, option: str) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option} {text!r} is not a day; write it as YYYY-MM-DD") from None
