@@ -62,7 +62,7 @@ def period_name(period: Period) -> str:
 
 def in_order(periods: Iterable[Period]) -> list[Period]:
     """Periods in the order of time; of those without dates by number."""
-    return sorted(periods, key=lambda p: (p.start or "", p.number or 0, sort_key(p.name), p.key))
+    return sorted(periods, key=lambda p: (p.start or "", p.end or "", p.number or 0, sort_key(p.name), p.key))
 
 
 def of_period(period: Period, alike: Iterable[Period]) -> Span | None:

@@ -96,11 +96,11 @@ def _look(journal: Journal, asked: Asked, found: _Found) -> None:
         if span is None:
             continue
         made = register(journal, group.key, span)
-        line = _Line(
-            institution, journal.class_name(group.key), span.name, len(made.pupils), made.lessons, made.not_taken
-        )
+        line = _Line(institution, journal.class_name(group.key), span.name, len(made.pupils), made.lessons)
         if told:
             line.missed, line.told = made.total(), line.pupils
+            if journal.view.source.can_say("lessons", "attendance_taken"):
+                line.not_taken = made.not_taken
             found.partly_read += made.partly_read
         total.add(line)
         lines.append(line)

@@ -10,7 +10,7 @@ from typing import Final
 
 from canonical.entities import Course, Lesson
 from canonical.text import sort_key
-from pipelines.completeness.fill import day_is_over, is_due, is_filled, is_recorded, known_at
+from pipelines.completeness.fill import day_is_over, is_doubtful, is_due, is_filled, is_on_free_day, is_recorded
 from pipelines.reporting.asking import Asked
 from pipelines.reporting.catalogue import Body, Definition
 from pipelines.reporting.document import NO_DATA, Cell, Column, Row, Table
@@ -74,11 +74,11 @@ class _Count:
 
 @dataclass(slots=True)
 class _Found:
-    """Counts of one institution: by group, subject and teacher, and by teacher. `unread` lessons are not judged."""
+    """Counts of one institution: by group, subject and teacher (name and keys), and by teacher. `unread` lessons are not judged."""
 
     institution: str
-    courses: dict[tuple[str, str, str], _Count] = field(default_factory=dict)
-    teachers: dict[str, _Count] = field(default_factory=dict)
+    courses: dict[tuple[str, str, str, tuple[str, ...]], _Count] = field(default_factory=dict)
+    teachers: dict[tuple[str, tuple[str, ...]], _Count] = field(default_factory=dict)
     total: _Count = field(default_factory=_Count)
     unread: int = 0
 
@@ -94,11 +94,11 @@ def build(journals: Iterable[Journal], asked: Asked) -> Body:
     teachers: list[Row] = []
     for one in (f for f in found if f.courses):
         total = one.total.cells()
-        keys = sorted(one.courses, key=lambda k: [sort_key(part) for part in k])
-        courses += [Row((*k, *one.courses[k].cells()), group=one.institution) for k in keys]
+        for (*names, _), count in sorted(one.courses.items(), key=lambda c: (*map(sort_key, c[0][:3]), c[0][3])):
+            courses.append(Row((*names, *count.cells()), group=one.institution))
         courses.append(Row(("Итого по учреждению", None, None, *total), "subtotal", group=one.institution))
-        names = sorted(one.teachers, key=sort_key)
-        teachers += [Row((n, *one.teachers[n].cells()), group=one.institution) for n in names]
+        for (name, _), count in sorted(one.teachers.items(), key=lambda c: (sort_key(c[0][0]), c[0][1])):
+            teachers.append(Row((name, *count.cells()), group=one.institution))
         teachers.append(Row(("Итого по учреждению", *total), "subtotal", group=one.institution))
     if len(found) > 1:
         courses.append(Row(("Всего", None, None, *overall.cells()), "total"))
@@ -109,7 +109,7 @@ def build(journals: Iterable[Journal], asked: Asked) -> Body:
         Table("teachers", _TEACHERS, tuple(teachers), "По преподавателям", "Преподаватели", empty),
     )
     unread = sum(f.unread for f in found)
-    note = f"Не учтено занятий: {unread}. После их дня журнал ещё не прочитан из портала целиком."
+    note = f"Не учтено прошедших занятий: {unread}. После их дня журнал ещё не прочитан целиком, или их состояние порталом не определено."
     return Body(tables, (*_NOTES, note) if unread else _NOTES)
 
 
@@ -128,8 +128,8 @@ def _look(journal: Journal, asked: Asked) -> _Found:
             teacher = ", ".join(journal.person_name(p) for p in people) or "не указан"
             count = _count(journal, lesson)
             for total in (
-                found.courses.setdefault((group, subject, teacher), _Count()),
-                found.teachers.setdefault(teacher, _Count()),
+                found.courses.setdefault((group, subject, teacher, people), _Count()),
+                found.teachers.setdefault((teacher, people), _Count()),
                 found.total,
             ):
                 total.include(count)
@@ -137,10 +137,9 @@ def _look(journal: Journal, asked: Asked) -> _Found:
 
 
 def _is_unread(journal: Journal, lesson: Lesson) -> bool:
-    """Whether the lesson's day is over, and its state after that day is not known."""
-    over = day_is_over(date.fromisoformat(lesson.date), journal.zone)
-    known = known_at(journal.view, lesson, journal.moment)
-    return over <= journal.moment and (known is None or known < over)
+    """Whether a lesson that is not judged is over: its state after its day is not known, or is no word of ours."""
+    over = day_is_over(date.fromisoformat(lesson.date), journal.zone) <= journal.moment
+    return over and (is_doubtful(lesson) or not is_on_free_day(journal.view, lesson, journal.calendar))
 
 
 def _courses(journal: Journal, asked: Asked) -> Iterable[Course]:
