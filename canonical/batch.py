@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,25 @@ class Drift:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What lines came to: the records, in canonical form, each with the position of its line, and what is none."""
+
+    records: list[Record]
+    positions: list[int]
+    rejects: list[Reject]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of a file, one record of an entity each. `read` is asked only for the positions that are not known yet."""
+
+    entity: str
+    origin: Origin
+    lines: Sequence[bytes]
+    read: Callable[[Sequence[int]], Read]
+
+
 @dataclass(slots=True)
 class Batch:
     """Records with where they came from, what could not be one, and what was covered completely.
@@ -64,6 +83,7 @@ class Batch:
     """
 
     blocks: list[tuple[Origin | None, list[Record]]] = field(default_factory=list)
+    lines: list[Lines] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -109,6 +111,66 @@ def _checked_date(text: str) -> str:
     return text
 
 
+def clean_all(entity: Entity, records: Sequence[Record], zone: tzinfo, *, plain: bool) -> list[int]:
+    """The positions of records that are not in canonical form already, as far as can be seen field by field.
+
+    It gives the same answer as `clean` in a tenth of the time, because a field's values are looked at together and each
+    value once. `plain` says that every text is known to be tidy. The records must have come from `decode`: their types
+    are not looked at again.
+    """
+    doubtful: set[int] = set()
+    for field in entity.fields:
+        if field.kind is dict or (plain and _is_free_text(field)):
+            continue
+        values = list(map(attrgetter(field.name), records))
+        odd = {v for v in set(values) if v is not None and not _is_fine(field, v, zone)}
+        if odd:
+            doubtful.update(n for n, v in enumerate(values) if v is not None and v in odd)
+    return sorted(doubtful)
+
+
+def _is_free_text(field: Field) -> bool:
+    """Whether a field may hold anything of its type."""
+    return field.form is None and field.words is None and field.kind in {str, int, bool}
+
+
+def _is_fine(field: Field, value: Any, zone: tzinfo) -> bool:
+    if field.form is not None and field.form.name == "instant":
+        return _is_instant(value)
+    try:
+        after = _clean(field, value, zone)
+    except MalformedError:
+        return False
+    return after == value and type(after) is type(value) and not (field.words and after not in field.words.allowed)
+
+
+def _is_instant(text: str) -> bool:
+    """Whether text is an instant as `formed` writes it; days and times of day are each looked at once."""
+    return (text[10:] in _TIMES and text[:10] in _DAYS) or _learn_instant(text)
+
+
+def _learn_instant(text: str) -> bool:
+    if not _INSTANT.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    if len(text) == _PLAIN_INSTANT:
+        if len(_DAYS) < _MOST_DAYS:
+            _DAYS.add(text[:10])
+        if len(_TIMES) < _MOST_TIMES:
+            _TIMES.add(text[10:])
+    return True
+
+
+_DAYS: set[str] = set()
+_TIMES: set[str] = set()
+_MOST_DAYS = 10_000
+_MOST_TIMES = 200_000
+_PLAIN_INSTANT = len("2026-11-20T18:00:00+03:00")
+
+
 def encode(record: Record) -> bytes:
     """The record as compact JSON, keys in canonical order, every field present (`raw` only where there is one)."""
     body = _ENCODER.encode(record)
@@ -127,12 +189,22 @@ def decode(entity: str, body: bytes | str) -> Record:
         MalformedError: the text is not JSON, or a field is missing or of another type.
 
     """
-    try:
-        return _DECODERS[entity].decode(body)
-    except msgspec.ValidationError as error:
-        raise MalformedError(_where(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedError(f"not JSON: {error}") from None
+    return decoder(entity)(body)
+
+
+def decoder(entity: str) -> Callable[[bytes | str], Record]:
+    """`decode` for one entity."""
+    read = _DECODERS[entity].decode
+
+    def one(body: bytes | str) -> Record:
+        try:
+            return read(body)
+        except msgspec.ValidationError as error:
+            raise MalformedError(_where(str(error))) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise MalformedError(f"not JSON: {error}") from None
+
+    return one
 
 
 def _where(message: str) -> str:

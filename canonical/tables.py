@@ -307,10 +307,12 @@ MATCHES: Final = Table(
     Column("right_key", _text(), primary_key=True),
     Column("score", Double, nullable=False),
     Column("how", _text(), nullable=False),
+    Column("doubtful", Boolean, nullable=False),
     Column("decision", _text()),
     Column("at", _text(), nullable=False),
 )
-"""Which records of two sources are one thing. `decision` is null (found), `confirmed` or `split` (said by a person)."""
+"""Which records of two sources are one thing, or may be (`doubtful`). `decision` is null (found), or what a person has said:
+`confirmed` or `split`."""
 
 DISCREPANCIES: Final = Table(
     "discrepancies",
@@ -326,6 +328,7 @@ DISCREPANCIES: Final = Table(
     Column("right_key", _text()),
     Column("right_value", _text()),
     Column("field", _text()),
+    Column("about", _text(), nullable=False),
     Column("state", _text(), nullable=False),
     Column("first_at", _text(), nullable=False),
     Column("last_at", _text(), nullable=False),
@@ -334,7 +337,8 @@ DISCREPANCIES: Final = Table(
     Column("note", _text()),
     Index("discrepancies_by_institution", "institution", "state"),
 )
-"""`state` is `new`, `confirmed`, `accepted`, `resolved`, `fixed` or `back`."""
+"""`about` says in words what it is about. `state` is `new`, `confirmed`, `accepted`, `resolved`, `fixed` or `back`; `times`
+counts how often it has come up."""
 
 JUDGEMENTS: Final = Table(
     "judgements",

@@ -252,6 +252,8 @@ class _Importer:
             zone=self.job.institution.zone,
             brake=self.work.brake,
             replaying=self.replaying,
+            line_salt=int(self._salt[:8], 16),
+            anew=not skipping,
         )
         try:
             connector = connect(context)

@@ -102,9 +102,18 @@ class Store:
             connection.execute(update(SOURCES).where(SOURCES.c.id == source).values(**values))
 
     def intake(
-        self, *, run: int, source: int, name: str, zone: tzinfo, brake: Brake | None = None, replaying: bool = False
+        self,
+        *,
+        run: int,
+        source: int,
+        name: str,
+        zone: tzinfo,
+        brake: Brake | None = None,
+        replaying: bool = False,
+        line_salt: int = 0,
+        anew: bool = False,
     ) -> Intake:
-        """The way in for one source during one run.
+        """The way in for one source during one run; see `Intake`.
 
         Raises:
             BusyError: another process is importing this source.
@@ -119,6 +128,8 @@ class Store:
             zone=zone,
             brake=brake or Brake(),
             replaying=replaying,
+            line_salt=line_salt,
+            anew=anew,
         )
 
     def accept_removals(self, run: int) -> dict[str, dict[str, int]]:

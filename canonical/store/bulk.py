@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 import xxhash
 from sqlalchemy import (
     ARRAY,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     select,
 )
 
-from canonical.cleaning import encode
 from canonical.entities import ENTITIES, Entity, Record
 from canonical.tables import ROWS
 
@@ -35,12 +35,24 @@ class Known(NamedTuple):
     since: int
     removed: int | None
     origin: int | None
+    line: int | None
 
 
 def content_hash(record: Record) -> int:
     """A signed 64-bit number that changes when anything in the record does."""
-    number = xxhash.xxh3_64_intdigest(encode(record))
+    number = xxhash.xxh3_64_intdigest(_ENCODER.encode(record))
     return number - (1 << 64) if number >> 63 else number
+
+
+def content_hashes(records: Sequence[Record]) -> list[int]:
+    """`content_hash` of each record."""
+    digest, encode = xxhash.xxh3_64_intdigest, _ENCODER.encode
+    unsigned = np.fromiter((digest(encode(r)) for r in records), dtype=np.uint64, count=len(records))
+    signed: list[int] = unsigned.view(np.int64).tolist()
+    return signed
+
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 def among(connection: Connection, column: ColumnElement[str], keys: Collection[str]) -> ColumnElement[bool]:
@@ -92,6 +104,22 @@ class Rows:
             values = self._plain(values)
         return (source, *values, hash_, line, since, origin, None)
 
+    def rows(
+        self,
+        source: int,
+        records: Sequence[Record],
+        hashes: Sequence[int],
+        lines: Sequence[int],
+        since: int,
+        origin: int | None,
+    ) -> list[tuple[Any, ...]]:
+        """The rows of many records that stand since one batch."""
+        tail = (since, origin, None)
+        return [
+            (source, *(v if v[-1] is None and not self._lists else self._plain(v)), hash_, line, *tail)
+            for v, hash_, line in zip(map(self._values, records), hashes, lines, strict=True)
+        ]
+
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         plain = list(values)
         for i in (*self._lists, -1):
@@ -119,7 +147,7 @@ class Rows:
         t = self.table
         found: dict[str, Known] = {}
         for some in chunks(keys):
-            query = select(t.c.key, t.c.hash, t.c.since, t.c.removed, t.c.origin).where(
+            query = select(t.c.key, t.c.hash, t.c.since, t.c.removed, t.c.origin, t.c.line).where(
                 t.c.source == source, among(connection, t.c.key, some)
             )
             for key, *rest in connection.execute(query):

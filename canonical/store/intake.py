@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from canonical.batch import Batch
@@ -24,6 +25,9 @@ from canonical.store.state import COUNTS, Brake, State
 from canonical.store.upsert import upsert
 from canonical.store.writer import BatchWriter
 from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, UNITS
+
+_LINES: Final = "#lines"
+"""Marks, among the keys of a unit, the hashes of its lines."""
 
 Clock = Callable[[], datetime]
 
@@ -52,6 +56,10 @@ class Outcome:
 class Intake:
     """The way in for one source during one run. Not shared between threads.
 
+    `zone` completes instants that have no offset; `replaying` says that the answers are old ones from the archive, which
+    must not overwrite what newer answers brought; lines of files are known by their hash with `line_salt`, and with
+    `anew` none is taken for known.
+
     Use: `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
     """
 
@@ -66,14 +74,19 @@ class Intake:
         zone: tzinfo,
         brake: Brake,
         replaying: bool = False,
+        line_salt: int = 0,
+        anew: bool = False,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._brake = brake
         self._newest_answer_at: str | None = None
+        self._skipped: set[str] = set()
         with writing(engine) as connection:
             self._lease = Lease.take(connection, f"import {name}", self._real_now())
             self._state = State.begin(connection, run=run, source=source, zone=zone, replaying=replaying)
+            self._state.line_salt = line_salt
+            self._state.reading_lines_anew = anew
 
     @staticmethod
     def _real_now() -> int:
@@ -103,6 +116,7 @@ class Intake:
             writer = BatchWriter(self._state, connection, number=number, unit=unit, stamp=stamp)
             writer.write(batch)
             scopes = self._cover(connection, batch, writer, stamp)
+            self._suspect(connection, unit, {s.entity for s in scopes})
             if batch.whole:
                 self._write_cursor(connection, writer, scopes, digest, stamp)
             else:  # what the unit was as a whole is no longer what stands
@@ -127,20 +141,69 @@ class Intake:
             if last is None or not digest or last.digest != digest:
                 return False
             packed = msgspec.msgpack.decode(last.keys, type=dict[str, bytes])
+            if not self._meet_lines(connection, packed):
+                return False
             for entity, keys in packed.items():
-                new = state.seen[entity].merge(keys)
+                if entity.endswith(_LINES):
+                    continue
                 again = state.quarantine.renew(unit, entity)
+                new = state.seen[entity].merge(keys)
+                if entity + _LINES in packed:  # what stands has been counted by its lines
+                    new = len(again)
                 aside = min(new, len(again))
                 if any(e.key is None for e in again):
                     state.unreadable.add(entity)
                 state.counts[entity].update(received=new, quarantined=aside, unchanged=new - aside)
             scopes = msgspec.json.decode(last.scopes, type=list[Scope])
+            state.scopes.extend((s, 0) for s in scopes)
             if not last.judged:
-                state.scopes.extend((s, 0) for s in scopes)
+                state.unsure.update(s.entity for s in scopes)
             upsert(connection, COVERAGE, [_coverage_row(state, s, stamp) for s in scopes], keep=("first_at",))
             state.quarantine.write(connection, stamp)
-            self._write_totals(connection, packed)
+            self._skipped.add(unit)
+            self._write_totals(connection, {e.removesuffix(_LINES) for e in packed})
         return True
+
+    def _meet_lines(self, connection: Connection, packed: dict[str, bytes]) -> bool:
+        """Takes the lines of a unit as read; false if the records of some do not stand any more."""
+        lines = {
+            name.removesuffix(_LINES): np.frombuffer(body, dtype=np.int64)
+            for name, body in packed.items()
+            if name.endswith(_LINES)
+        }
+        indexes = {e: self._state.line_index(connection, e) for e in lines}
+        if not all(indexes[e].knows_all(hashes) for e, hashes in lines.items()):
+            return False
+        for entity, hashes in lines.items():
+            _, met = indexes[entity].meet(hashes)
+            self._state.counts[entity].update(received=met, unchanged=met)
+        return True
+
+    def _suspect(self, connection: Connection, unit: str, covered: set[str]) -> None:
+        """Notes what a unit held the last time: what it does not hold now may have vanished."""
+        state = self._state
+        query = select(UNITS.c["keys"], UNITS.c.judged, UNITS.c.digest)
+        last = connection.execute(query.where(UNITS.c.source == state.source, UNITS.c.unit == unit)).first()
+        if last is None or not last.judged or not last.digest or state.replaying:
+            state.unsure.update(covered)
+        if last is not None:
+            for entity, keys in msgspec.msgpack.decode(last.keys, type=dict[str, bytes]).items():
+                if not entity.endswith(_LINES):
+                    state.suspects[entity].append(keys)
+
+    def _suspect_unread(self, connection: Connection) -> None:
+        """Notes what units held that are no longer there; a scope that no dates cut holds all of theirs."""
+        state = self._state
+        wide = {s.entity for s, _ in state.scopes if s.axis in {Axis.NONE, Axis.ACADEMIC_YEAR}}
+        query = select(UNITS.c.unit, UNITS.c["keys"]).where(UNITS.c.source == state.source, UNITS.c.run != state.run)
+        for unit, packed in connection.execute(query).all() if wide else ():
+            if unit in self._skipped:
+                continue
+            keys = msgspec.msgpack.decode(packed, type=dict[str, bytes])
+            for entity in wide & keys.keys():
+                state.suspects[entity].append(keys[entity])
+            if keys and {e.removesuffix(_LINES) for e in keys} <= wide:
+                connection.execute(delete(UNITS).where(UNITS.c.source == state.source, UNITS.c.unit == unit))
 
     def retry(self) -> tuple[int, int]:
         """Tries to store what is in quarantine once more, and gives the lease back.
@@ -173,6 +236,7 @@ class Intake:
                 connection.execute(delete(COVERAGE).where(*uncovered))
             state.scopes = [(s, n) for s, n in state.scopes if not self._is_open(s)]
             withdraw_seen(connection, state)
+            self._suspect_unread(connection)
             number = None
             for entity, gone, waiting in vanished(connection, state, self._brake):
                 number = number or self._begin_batch(connection, "removals", micros(self._clock()))
@@ -181,8 +245,10 @@ class Intake:
                 postpone(connection, state.run, state.source, entity, waiting)
                 postponed += len(waiting)
                 self._write_totals(connection, [entity])
-            judged = update(UNITS).where(UNITS.c.source == state.source, UNITS.c.run == state.run)
-            connection.execute(judged.values(judged=True))
+            mine = UNITS.c.source == state.source
+            read = (UNITS.c.run == state.run) | UNITS.c.unit.in_(sorted(self._skipped))
+            open_ = UNITS.c.unit.in_(sorted(state.unjudged))
+            connection.execute(update(UNITS).where(mine, read, ~open_, ~UNITS.c.judged).values(judged=True))
             self._lease.give_back(connection)
         return self._outcome(postponed)
 
@@ -247,7 +313,10 @@ class Intake:
             "digest": digest,
             "scopes": msgspec.json.encode(scopes).decode(),
             "judged": False,
-            "keys": msgspec.msgpack.encode({name: keys.pack() for name, keys in writer.keys.items()}),
+            "keys": msgspec.msgpack.encode(
+                {name: keys.pack() for name, keys in writer.keys.items()}
+                | {name + _LINES: np.concatenate(parts).tobytes() for name, parts in writer.line_hashes.items()}
+            ),
         }
         upsert(connection, UNITS, [row])
 

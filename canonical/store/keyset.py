@@ -45,6 +45,11 @@ class KeySet:
         young = self._young
         return [old or number in young for number, old in zip(hashes, self._in_old(hashes), strict=True)]
 
+    def lacks_any(self, packed: bytes) -> bool:
+        """Whether there is a key in another set's `pack` that is not in this one."""
+        self._settle()
+        return len(np.setdiff1d(np.frombuffer(packed, dtype=np.uint64), self._old)) > 0
+
     def merge(self, packed: bytes) -> int:
         """Adds the keys of another set's `pack`; says how many were not there before."""
         self._settle()

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from canonical.coverage import Axis, Scope, Selector
+from canonical.coverage import Axis, Scope
 from canonical.entities import ENTITIES
 from canonical.store.bulk import CHUNK, among, chunks
 from canonical.store.scopes import HOLDER, Place, Shape, in_scope, places
@@ -19,11 +19,16 @@ _Scopes = list[tuple[Scope, int]]
 
 
 def vanished(connection: Connection, state: State, brake: Brake) -> Iterator[tuple[str, set[str], set[str]]]:
-    """For each entity: the keys that have vanished, and those of them whose removal must wait for a person."""
+    """For each entity: the keys that have vanished, and those of them whose removal must wait for a person.
+
+    The rows of a scope are looked at only where a unit has not held something that it held before, or was never read.
+    """
     shapes: dict[Shape, _Scopes] = defaultdict(list)
     for scope, origin in state.scopes:
         shapes[scope.entity, scope.selector, scope.axis].append((scope, origin))
     for entity in ENTITIES:
+        if not _may_have_lost(state, entity):
+            continue
         gone: set[str] = set()
         waiting: set[str] = set()
         for shape, scopes in shapes.items():
@@ -35,17 +40,29 @@ def vanished(connection: Connection, state: State, brake: Brake) -> Iterator[tup
             yield entity, gone, waiting
 
 
+def _may_have_lost(state: State, entity: str) -> bool:
+    if state.blank[entity]:
+        return False
+    lines = state.lines.get(entity)
+    return (
+        entity in state.unsure
+        or any(state.seen[entity].lacks_any(packed) for packed in state.suspects[entity])
+        or (lines is not None and lines.has_unmet())
+    )
+
+
 def _lost(connection: Connection, state: State, shape: Shape, scopes: _Scopes) -> list[Place]:
     """Rows inside the scopes that no answer of this run has held."""
-    entity, selector, axis = shape
-    if selector is Selector.INSTITUTION and axis is Axis.NONE and _all_there(connection, state, entity):
-        return []
+    entity = shape[0]
     seen = state.seen[entity]
+    lines = state.lines.get(entity)
     hidden = _hidden_rows(connection, state, entity)
     lost = []
     for some in _batched(places(connection, state.source, shape, [s for s, _ in scopes])):
         for place, there in zip(some, seen.holds([p.key for p in some]), strict=True):
-            if not there and place.key not in hidden and any(_judges(state, place, *s) for s in scopes):
+            if there or place.key in hidden or (lines and place.line is not None and lines.has_met(place.line)):
+                continue
+            if any(_judges(state, place, *s) for s in scopes):
                 lost.append(place)
     return lost
 
@@ -55,14 +72,6 @@ def _judges(state: State, place: Place, scope: Scope, newest: int) -> bool:
     if state.replaying and place.origin is not None and place.origin > newest:
         return False
     return in_scope(place, scope)
-
-
-def _all_there(connection: Connection, state: State, entity: str) -> bool:
-    """Whether as many rows stand as this run has had keys: then none can have vanished."""
-    t = ROWS[entity].c
-    standing = connection.execute(select(func.count()).where(t.source == state.source, t.removed.is_(None))).scalar()
-    counts = state.counts[entity]
-    return (standing or 0) <= counts["received"] - counts["quarantined"]
 
 
 def _hidden_rows(connection: Connection, state: State, entity: str) -> set[str]:

@@ -110,6 +110,7 @@ class Place(NamedTuple):
     selector_key: str | None
     point: str | None
     origin: int | None
+    line: int | None
 
 
 def places(connection: Connection, source: int, shape: Shape, scopes: Sequence[Scope]) -> Iterator[Place]:
@@ -121,7 +122,7 @@ def places(connection: Connection, source: int, shape: Shape, scopes: Sequence[S
     if axis is Axis.RECORDED_ON and point is not None:
         point = func.substr(point, 1, 10)
     rows = path.root
-    columns = [rows.c.key, *(c for c in (chosen, point) if c is not None), rows.c.origin]
+    columns = [rows.c.key, *(c for c in (chosen, point) if c is not None), rows.c.origin, rows.c.line]
     query = select(*columns).select_from(path.joined).where(rows.c.source == source, rows.c.removed.is_(None))
     if chosen is not None:
         query = query.where(among(connection, chosen, {s.selector_key for s in scopes if s.selector_key}))
@@ -136,7 +137,8 @@ def places(connection: Connection, source: int, shape: Shape, scopes: Sequence[S
         yield Place(
             values[0],
             values[1] if chosen is not None else None,
-            values[-2] if point is not None else None,
+            values[-3] if point is not None else None,
+            values[-2],
             values[-1],
         )
 
@@ -173,7 +175,7 @@ class _Path:
             entity = ref.entity
             if walked not in self._reached:
                 there = ROWS[entity].alias(walked.strip(".").replace(".", "_"))
-                self.joined = self.joined.outerjoin(
+                self.joined = self.joined.join(
                     there, and_(there.c.source == here.c.source, there.c.key == here.c[step])
                 )
                 self._reached[walked] = there

@@ -13,6 +13,7 @@ from canonical.batch import Drift
 from canonical.coverage import Scope
 from canonical.entities import Record
 from canonical.store.keyset import KeySet
+from canonical.store.lines import LineIndex
 from canonical.store.quarantine import Quarantine
 from canonical.tables import ROWS
 
@@ -55,7 +56,10 @@ class State:
     """One source during one run.
 
     `blank` names the entities of which the source had no row at all when the run began; `live` holds keys known to stand
-    in the store; `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and
+    in the store, `lines` which lines of files do (with `reading_lines_anew` none is taken for known; what was read with
+    another `line_salt` is not known). `suspects` holds, by
+    entity, packed keys that units held the last time; `unsure` names entities of which units had no last time: only of
+    these two can something have vanished. `unjudged` names units of which something could not be read. `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and
     holder, what could not be read with its parts.
     """
 
@@ -70,9 +74,22 @@ class State:
     seen: dict[str, KeySet] = field(default_factory=lambda: defaultdict(KeySet))
     live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     scopes: list[tuple[Scope, int]] = field(default_factory=list)
+    lines: dict[str, LineIndex] = field(default_factory=dict)
+    line_salt: int = 0
+    reading_lines_anew: bool = False
+    suspects: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    unsure: set[str] = field(default_factory=set)
+    unjudged: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
     hidden: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     first_batch: int | None = None
+
+    def line_index(self, connection: Connection, entity: str) -> LineIndex:
+        """The lines of an entity that are known."""
+        if entity not in self.lines:
+            known = not (self.blank[entity] or self.replaying or self.reading_lines_anew)
+            self.lines[entity] = LineIndex.load(connection, self.source, entity) if known else LineIndex()
+        return self.lines[entity]
 
     @classmethod
     def begin(cls, connection: Connection, *, run: int, source: int, zone: tzinfo, replaying: bool) -> State:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
-from canonical.batch import Batch, Drift, Reject
+from canonical.batch import Batch, Drift, Lines, Reject
 from canonical.cleaning import MalformedError, clean, decode, encode
 from canonical.entities import ENTITIES, Field, Record, entity_of
-from canonical.store.bulk import BULK, Known, content_hash
+from canonical.store.bulk import BULK, Known, content_hash, content_hashes
 from canonical.store.keyset import KeySet
+from canonical.store.lines import Hashes, LineIndex, line_hashes
 from canonical.store.provenance import Origins
 from canonical.store.quarantine import Entry
 from canonical.store.state import Arrival, State, rank
@@ -38,6 +41,7 @@ class BatchWriter:
         self.unit = unit
         self.stamp = stamp
         self.keys: dict[str, KeySet] = defaultdict(KeySet)
+        self.line_hashes: dict[str, list[Hashes]] = defaultdict(list)
         self.touched: set[str] = set()
         self.unreadable: set[str] = set()
         self.newest_origin = 0
@@ -67,6 +71,8 @@ class BatchWriter:
         for name in ENTITIES:
             if name in arrivals:
                 self._take(name, arrivals[name])
+        for lines in batch.lines:
+            rejects += self._take_lines(lines, origins.number(lines.origin))
         for reject in rejects:
             self._set_reject_aside(reject, origins.number(reject.origin))
         self.newest_origin = origins.newest
@@ -95,17 +101,63 @@ class BatchWriter:
         entry.body = encode(record).decode()
         return True
 
+    # -- lines of files ------------------------------------------------------------------------------------------
+
+    def _take_lines(self, lines: Lines, origin: int | None) -> list[Reject]:
+        """Reads the lines that are not known; gives what among them is no record."""
+        entity = lines.entity
+        index = self.state.line_index(self.connection, entity)
+        hashes = line_hashes(lines.lines, self.state.line_salt)
+        known, met = index.meet(hashes)
+        self._count(entity, "received", met)
+        self._count(entity, "unchanged", met)
+        read = lines.read(np.flatnonzero(~known).tolist())
+        numbers = hashes[read.positions].tolist()
+        if not self._insert_all(entity, read.records, numbers, origin):
+            best: dict[str, Arrival] = {}
+            for record, hash_, number in zip(read.records, content_hashes(read.records), numbers, strict=True):
+                arrival = Arrival(record, hash_, origin, number)
+                rival = best.get(record.key)
+                if rival is None or arrival.rank > rival.rank:
+                    best[record.key] = arrival
+            self._take(entity, best)
+        good = known.copy()
+        good[read.positions] = True
+        self.line_hashes[entity].append(hashes[good])
+        return read.rejects
+
+    def _insert_all(self, entity: str, records: Sequence[Record], lines: Sequence[int], origin: int | None) -> bool:
+        """Inserts records of which nothing is known yet, all at once; false if that is not so simple."""
+        if not self.state.blank[entity] or len(self.state.quarantine) or not records:
+            return False
+        keys = [r.key for r in records]
+        seen = self.state.seen[entity]
+        if len(set(keys)) < len(keys) or any(seen.holds(keys)):
+            return False
+        if any(self._missing(f, records) for f in ENTITIES[entity].refs):
+            return False
+        seen.add_new(keys)
+        bulk = BULK[entity]
+        rows = bulk.rows(self.state.source, records, content_hashes(records), lines, self.number, origin)
+        bulk.insert(self.connection, rows)
+        self.state.note_live(entity, keys)
+        self._count(entity, "received", len(keys))
+        self._count(entity, "inserted", len(keys))
+        return True
+
     # -- sorting out ---------------------------------------------------------------------------------------------
 
     def _take(self, entity: str, best: dict[str, Arrival]) -> None:
         keys = sorted(best)
         fresh = self.state.seen[entity].add_new(keys)
-        self.keys[entity].add_new(keys)
-        first = [k for k, new in zip(keys, fresh, strict=True) if new]
-        again = [k for k, new in zip(keys, fresh, strict=True) if not new]
-        self._count(entity, "received", len(first))
-        asked = again if self.state.blank[entity] else keys
+        self.keys[entity].add_new([k for k in keys if best[k].line is None])  # the others are known by their lines
+        asked = [k for k, new in zip(keys, fresh, strict=True) if not new] if self.state.blank[entity] else keys
         known = BULK[entity].known(self.connection, self.state.source, asked) if asked else {}
+        index = self.state.lines.get(entity)
+        again = [k for k, new in zip(keys, fresh, strict=True) if not new or (index and _met(index, known.get(k)))]
+        elsewhere = set(again)
+        first = [k for k in keys if k not in elsewhere] if again else keys
+        self._count(entity, "received", len(first))
         self._settle(entity, [best[k] for k in first], known)
         for key in again:
             self._take_again(entity, best[key], known.get(key))
@@ -233,7 +285,8 @@ class BatchWriter:
         """Splits records into those whose required references stand, and those that wait for one."""
         if not arrivals:
             return [], []
-        missing = {f.name: self._missing(f, arrivals) for f in ENTITIES[entity].refs}
+        records = [a.record for a in arrivals]
+        missing = {f.name: self._missing(f, records) for f in ENTITIES[entity].refs}
         for field in ENTITIES[entity].refs:
             if field.ref and not field.ref.required and missing[field.name]:
                 self.state.drift[Drift("unresolved_reference", entity, field.name)] += len(missing[field.name])
@@ -242,18 +295,12 @@ class BatchWriter:
             return list(arrivals), []
         return _by_readiness(entity, arrivals, required, missing)
 
-    def _missing(self, field: Field, arrivals: Sequence[Arrival]) -> set[str]:
+    def _missing(self, field: Field, records: Sequence[Record]) -> set[str]:
         assert field.ref  # noqa: S101 - called for references only
         target = field.ref.entity
-        wanted: set[str] = set()
-        for arrival in arrivals:
-            value = getattr(arrival.record, field.name)
-            if value is None:
-                continue
-            if field.kind is tuple:
-                wanted.update(value)
-            else:
-                wanted.add(value)
+        values = set(map(attrgetter(field.name), records))
+        values.discard(None)
+        wanted = set().union(*values) if field.kind is tuple else values
         wanted -= self.state.live[target]
         if not wanted:
             return wanted
@@ -271,13 +318,16 @@ class BatchWriter:
         old = [a.record.key for a in arrivals if a.record.key in known]
         if old:
             self._keep_history(entity, old)
+            if index := self.state.lines.get(entity):
+                index.forget(line for k in old if (line := known[k].line) is not None)
             bulk.replace(self.connection, [r for r in rows if r[1] in known])
         new = [r for r in rows if r[1] not in known]
         if new:
             bulk.insert(self.connection, new)
         keys = [a.record.key for a in arrivals]
         self.state.note_live(entity, keys)
-        self._arrived.update((entity, k) for k in keys if k not in known or known[k].removed is not None)
+        if len(self.state.quarantine):
+            self._arrived.update((entity, k) for k in keys if k not in known or known[k].removed is not None)
         self._count(entity, "released", self.state.quarantine.close_stored(entity, keys))
 
     def _keep_history(self, entity: str, keys: Sequence[str]) -> None:
@@ -330,6 +380,8 @@ class BatchWriter:
         entry = self.state.quarantine.put(
             reject.entity, key=key, unit=self.unit, reason=reject.reason, body=reject.raw, origin=origin
         )
+        if key is None or reject.hides:
+            self.state.unjudged.add(self.unit)
         if key is None:
             self.unreadable.update((reject.entity, *reject.hides))
             self.state.unreadable.update((reject.entity, *reject.hides))
@@ -387,6 +439,11 @@ class BatchWriter:
         if number:
             self.state.counts[entity][what] += number
             self.touched.add(entity)
+
+
+def _met(index: LineIndex, row: Known | None) -> bool:
+    """Whether the run has had the line of a row that stands."""
+    return row is not None and row.removed is None and row.line is not None and index.has_met(row.line)
 
 
 def _fate(row: Known | None, arrival: Arrival) -> str:

@@ -18,11 +18,10 @@ class Block:
     first_line: int
     body: bytes
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
+    def lines(self) -> list[tuple[int, bytes]]:
         """The lines with their numbers; blank ones are passed over."""
-        for number, line in enumerate(self.body.split(b"\n"), self.first_line):
-            if stripped := line.strip():
-                yield number, stripped
+        numbered = enumerate(self.body.split(b"\n"), self.first_line)
+        return [(number, stripped) for number, line in numbered if (stripped := line.strip())]
 
 
 def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:

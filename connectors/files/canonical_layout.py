@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
 
-from canonical.batch import Batch, Drift, Origin
-from canonical.cleaning import MalformedError, decode
+from canonical.batch import Batch, Drift, Lines, Origin, Read, Reject
+from canonical.cleaning import MalformedError, clean, clean_all, decoder
 from canonical.entities import ENTITIES, Entity, Field, Person, Record
 from connectors.errors import UnexpectedAnswerError
+from connectors.files.plain import is_plain
 
 Pseudonym = Callable[[str], str | None]
 
@@ -21,18 +23,48 @@ _SNILS: Final = re.compile(r"[\d\s-]{11,14}")
 _WORDS: Final[Mapping[str, bool]] = {"true": True, "false": False, "1": True, "0": False}
 
 
-def ndjson_batch(entity: str, lines: Iterable[tuple[int, bytes]], *, origin: Origin, pseudonym: Pseudonym) -> Batch:
-    """The records of numbered lines; a line that is none is set aside with its number."""
-    batch = Batch()
-    records = []
-    for number, line in lines:
+def ndjson_batch(
+    entity: str, lines: Sequence[tuple[int, bytes]], *, origin: Origin, zone: tzinfo, pseudonym: Pseudonym
+) -> Batch:
+    """Numbered lines as a batch; a line that is no record is set aside with its number."""
+    bodies = [line for _, line in lines]
+
+    def read(positions: Sequence[int]) -> Read:
+        return _read_lines(entity, [(p, *lines[p]) for p in positions], origin, zone, pseudonym)
+
+    return Batch(lines=[Lines(entity, origin, bodies, read)])
+
+
+def _read_lines(
+    entity: str, lines: Sequence[tuple[int, int, bytes]], origin: Origin, zone: tzinfo, pseudonym: Pseudonym
+) -> Read:
+    """The records of lines, each with its position and its number in the file."""
+    records: list[Record] = []
+    places: list[tuple[int, int, bytes]] = []
+    rejects: list[Reject] = []
+
+    def refuse(line: tuple[int, int, bytes], error: MalformedError) -> None:
+        text = line[2].decode("utf-8", errors="replace")
+        rejects.append(Reject(entity, _key_in(line[2]), str(error), {"line": line[1], "text": text}, origin))
+
+    decode = decoder(entity)
+    for line in lines:
         try:
-            records.append(_private(decode(entity, line), pseudonym))
+            records.append(decode(line[2]))
         except MalformedError as error:
-            text = line.decode("utf-8", errors="replace")
-            batch.reject(entity, str(error), {"line": number, "text": text}, key=_key_in(line), origin=origin)
-    batch.add(records, origin)
-    return batch
+            refuse(line, error)
+        else:
+            places.append(line)
+    if entity == "people":
+        records = [_private(r, pseudonym) for r in records]
+    plain = is_plain(b"\n".join(line for *_, line in places))
+    for n in reversed(clean_all(ENTITIES[entity], records, zone, plain=plain)):
+        try:
+            records[n] = clean(records[n], zone)
+        except MalformedError as error:
+            refuse(places[n], error)
+            del records[n], places[n]
+    return Read(records, [position for position, *_ in places], rejects)
 
 
 def _key_in(line: bytes) -> str | None:

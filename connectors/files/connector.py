@@ -118,12 +118,12 @@ class CanonicalFolder:
             yield block, Origin(f"FILE {name} {block.number}", sha256, len(block.body), at)
 
     def _reading(self, entity: str, ending: str, block: Block, origin: Origin) -> Reading:
-        pseudonym = self._context.pseudonym
+        pseudonym, zone = self._context.pseudonym, self._context.zone
 
         def make() -> Batch:
             if ending == "csv":
                 text = block.body.decode("utf-8-sig", errors="replace")
                 return csv_batch(entity, text, origin=origin, pseudonym=pseudonym)
-            return ndjson_batch(entity, block.lines(), origin=origin, pseudonym=pseudonym)
+            return ndjson_batch(entity, block.lines(), origin=origin, zone=zone, pseudonym=pseudonym)
 
         return Reading([origin], make)

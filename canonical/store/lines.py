@@ -1,0 +1,73 @@
+"""Which lines of a source's files stand in the store as they are, so that they need not be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from canonical.tables import ROWS
+
+Hashes = NDArray[np.int64]
+
+
+def line_hashes(lines: Sequence[bytes], salt: int) -> Hashes:
+    """A signed 64-bit hash for each line; another `salt` gives others."""
+    digest = xxhash.xxh3_64_intdigest
+    return np.fromiter((digest(line, salt) for line in lines), dtype=np.uint64, count=len(lines)).view(np.int64)
+
+
+class LineIndex:
+    """The hashes of the lines whose records stand in the store, and which of them a run has come upon.
+
+    Eight bytes and two bits a line. A line whose record has been replaced in this run is not known any more.
+    """
+
+    def __init__(self, hashes: Iterable[int] = ()) -> None:
+        self._hashes: Hashes = np.fromiter(hashes, dtype=np.int64)
+        self._hashes.sort()
+        self._met = np.zeros(len(self._hashes), dtype=bool)
+        self._replaced = np.zeros(len(self._hashes), dtype=bool)
+
+    @classmethod
+    def load(cls, connection: Connection, source: int, entity: str) -> LineIndex:
+        """The lines of an entity that stand in the store."""
+        t = ROWS[entity].c
+        query = select(t.line).where(t.source == source, t.removed.is_(None), t.line.is_not(None))
+        rows = connection.execute(query, execution_options={"stream_results": True, "max_row_buffer": 50_000})
+        return cls(rows.scalars())
+
+    def meet(self, hashes: Hashes) -> tuple[NDArray[np.bool_], int]:
+        """Which of these lines are known, and how many of those the run had not met before."""
+        known, places = self._find(hashes)
+        new = np.unique(places[known & ~self._met[places]]) if len(self._hashes) else places[:0]
+        self._met[new] = True
+        return known, len(new)
+
+    def knows_all(self, hashes: Hashes) -> bool:
+        """Whether all these lines are known."""
+        known, _ = self._find(hashes)
+        return bool(known.all())
+
+    def has_met(self, hash_: int) -> bool:
+        """Whether the run has come upon this line, and its record still stands."""
+        known, places = self._find(np.array([hash_], dtype=np.int64))
+        return bool(known[0] and self._met[places[0]])
+
+    def forget(self, hashes: Iterable[int]) -> None:
+        """The records of these lines have been replaced."""
+        known, places = self._find(np.fromiter(hashes, dtype=np.int64))
+        self._replaced[places[known]] = True
+
+    def has_unmet(self) -> bool:
+        """Whether a line that stood when the run began has neither come again nor been replaced."""
+        return not bool((self._met | self._replaced).all())
+
+    def _find(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        if not len(self._hashes):
+            return np.zeros(len(hashes), dtype=bool), np.zeros(len(hashes), dtype=np.intp)
+        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        return (self._hashes[places] == hashes) & ~self._replaced[places], places
