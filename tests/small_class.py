@@ -117,7 +117,9 @@ def journal(
     return Journal(place, view, now, AcademicYear.of(now.astimezone(place.zone).date()))
 
 
-def marks_of(course: str, day: str, grades: dict[str, str], *, weight: int | None = None, key: str = "") -> list[Record]:
+def marks_of(
+    course: str, day: str, grades: dict[str, str], *, weight: int | None = None, key: str = ""
+) -> list[Record]:
     """A lesson with one work and these marks: pupil -> value."""
     name = f"{course}:{day}{key}"
     work = Work(key=f"w:{name}", lesson=f"l:{name}", course=course, weight=weight)

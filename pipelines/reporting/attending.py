@@ -102,11 +102,6 @@ def tells_attendance(journal: Journal) -> bool:
     return journal.tells("attendance", journal.view.attendance.values())
 
 
-def tells_hours(journal: Journal) -> bool:
-    """Whether its lessons say how many hours they are."""
-    return any(x.hours is not None for x in journal.view.lessons.values())
-
-
 def register(journal: Journal, group: str, span: Span) -> Register:
     """Counts the attendance of a class.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipelines.reporting.asking import Asked
-from pipelines.reporting.attending import NOTES, Missed, register, tells_attendance, tells_hours
+from pipelines.reporting.attending import NOTES, Missed, register, tells_attendance
 from pipelines.reporting.catalogue import Body, Definition
 from pipelines.reporting.document import NO_DATA, Cell, Column, Row, Table
 from pipelines.reporting.journal import Journal
@@ -99,7 +99,7 @@ def _look(journal: Journal, asked: Asked, found: _Found) -> None:
         line = _Line(institution, journal.class_name(group.key), span.name, len(made.pupils), made.lessons)
         if told:
             line.missed, line.told = made.total(), line.pupils
-            if journal.view.source.can_say("lessons", "attendance_taken"):
+            if journal.tells_of_lessons("attendance_taken"):
                 line.not_taken = made.not_taken
             found.partly_read += made.partly_read
         total.add(line)
@@ -109,7 +109,7 @@ def _look(journal: Journal, asked: Asked, found: _Found) -> None:
             found.registers.append((line, key, [(journal.person_name(p), m) for p, m in made.pupils.items()]))
     if lines:
         found.lines.append((lines, total))
-        found.with_hours |= tells_hours(journal)
+        found.with_hours |= journal.tells_of_lessons("hours")
 
 
 def _details(found: _Found, line: _Line, key: str, pupils: list[tuple[str, Missed]]) -> Table:

@@ -116,6 +116,7 @@ def build(journals: Iterable[Journal], asked: Asked) -> Body:
 def _look(journal: Journal, asked: Asked) -> _Found:
     found = _Found(journal.institution.name)
     span = asked.month(journal)
+    told = _told(journal)
     for course in _courses(journal, asked):
         group, subject = journal.class_name(course.group), journal.subject(course.key)
         for lesson in journal.lessons([course], span):
@@ -126,7 +127,7 @@ def _look(journal: Journal, asked: Asked) -> _Found:
                 found.unread += _is_unread(journal, lesson)
                 continue
             teacher = ", ".join(journal.person_name(p) for p in people) or "не указан"
-            count = _count(journal, lesson)
+            count = _count(journal, lesson, told)
             for total in (
                 found.courses.setdefault((group, subject, teacher, people), _Count()),
                 found.teachers.setdefault((teacher, people), _Count()),
@@ -149,23 +150,32 @@ def _courses(journal: Journal, asked: Asked) -> Iterable[Course]:
     return {c.key: c for g in classes for c in journal.courses_of_class(g.key)}.values()
 
 
-def _count(journal: Journal, lesson: Lesson) -> _Count:
+def _told(journal: Journal) -> frozenset[str]:
+    """What the journal tells of lessons at all: of topics and homework an empty field says that there is none."""
+    can = journal.view.source.can_say
+    return frozenset(
+        [f for f in ("topic", "homework") if can("lessons", f)]
+        + [f for f in ("recorded_at", "attendance_taken") if journal.tells_of_lessons(f)]
+        + (["marks"] if journal.tells("marks", journal.view.marks.values()) else [])
+    )
+
+
+def _count(journal: Journal, lesson: Lesson, told: frozenset[str]) -> _Count:
     view = journal.view
-    can = view.source.can_say
     recorded = is_recorded(view, lesson)
     made = _Count()
     made.note(due=1, filled=int(is_filled(view, lesson)), recorded=int(recorded), unrecorded=int(not recorded))
-    if can("lessons", "recorded_at"):
+    if "recorded_at" in told:
         at = datetime.fromisoformat(lesson.recorded_at) if recorded and lesson.recorded_at else None
         late = at is not None and at >= day_is_over(date.fromisoformat(lesson.date), journal.zone)
         made.note(in_time=int(at is not None and not late), late=int(late))
-    if can("lessons", "topic"):
+    if "topic" in told:
         made.note(no_topic=int(recorded and lesson.topic is None))
-    if can("lessons", "homework"):
+    if "homework" in told:
         made.note(no_homework=int(recorded and lesson.homework is None))
-    if can("lessons", "attendance_taken"):
+    if "attendance_taken" in told:
         made.note(not_taken=int(recorded and lesson.attendance_taken is False))
-    if can("marks"):
+    if "marks" in told:
         made.note(marks=len(view.marks_of_lesson(lesson.key)) if recorded else 0, marked=int(recorded))
     return made
 

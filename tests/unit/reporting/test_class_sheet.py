@@ -73,8 +73,13 @@ def test_marks_of_another_schedule_follow_the_pupil_in_but_not_out() -> None:
     ]  # fmt: skip
     quarters = [Period(key=p.key, **{f: getattr(p, f) for f in ("academic_year", "kind", "number", "name", "start", "end")}, groups=("g",)) for p in CLASS if isinstance(p, Period) and p.kind == "quarter"]  # fmt: skip
     rest = [r for r in CLASS if not (isinstance(r, Period) and r.kind == "quarter")]
-    half = Period(**{f: getattr(other[2], f) for f in ("key", "academic_year", "kind", "number", "name", "start", "end")}, groups=("h",))
-    tables = {t.id: t for t in built(TITLE, journal(rest, quarters, [r for r in other if r is not other[2]], [half])).tables}
+    half = Period(
+        **{f: getattr(other[2], f) for f in ("key", "academic_year", "kind", "number", "name", "start", "end")},
+        groups=("h",),
+    )
+    tables = {
+        t.id: t for t in built(TITLE, journal(rest, quarters, [r for r in other if r is not other[2]], [half])).tables
+    }
     own = tables["marks:malaya:g"]
     assert list(rows_of(own, "Стендова Нина")) == ["1 четверть", "1 полугодие", "2 четверть", "Год"]
     assert rows_of(own, "Стендова Нина")["1 полугодие"][0] == "3"
@@ -90,7 +95,9 @@ def test_two_marks_of_one_period_stand_side_by_side() -> None:
 
 def test_attestations_have_a_table_of_their_own() -> None:
     given = [
-        Attestation(key="a1", student="p1", subject="alg", kind="coursework", title="Курсовая", value="5", held_on="2026-10-01"),
+        Attestation(
+            key="a1", student="p1", subject="alg", kind="coursework", title="Курсовая", value="5", held_on="2026-10-01"
+        ),
         Attestation(key="a2", student="p2", course="c", kind="exam", value="4", held_on="2026-10-02"),
         Attestation(key="a3", student="p2", course="c", kind="exam", value="3", held_on="2025-10-02"),
         Attestation(key="a4", student="p1", title="Практика на предприятии", kind="practice", value="зач"),
@@ -110,7 +117,15 @@ def test_a_class_without_marks_says_so() -> None:
 
 
 def test_marks_of_another_year_stay_in_their_year() -> None:
-    old = Period(key="old", academic_year="2025/2026", kind="quarter", number=1, name="1 четверть", start="2025-09-01", end="2025-10-26")
+    old = Period(
+        key="old",
+        academic_year="2025/2026",
+        kind="quarter",
+        number=1,
+        name="1 четверть",
+        start="2025-09-01",
+        end="2025-10-26",
+    )
     made = journal(CLASS, [old, period_mark("p1", "c", "2", "old"), period_mark("p1", "c", "5")])
     assert rows_of(built(TITLE, made).tables[0], "Тестова Алиса")["1 четверть"][0] == "5"
     with_as_of = journal(CLASS, FIRST_QUARTER, now=datetime(2026, 10, 30, tzinfo=MOSCOW))

@@ -80,7 +80,10 @@ def test_several_entries_about_one_lesson_are_one_absence() -> None:
 
 
 def test_a_source_that_tells_no_attendance_has_no_data_and_no_zeros() -> None:
-    for made in (journal(CLASS, QUARTER[:5], unsaid=["attendance"]), journal(CLASS, QUARTER[:5], uncovered=["attendance"])):
+    for made in (
+        journal(CLASS, QUARTER[:5], unsaid=["attendance"]),
+        journal(CLASS, QUARTER[:5], uncovered=["attendance"]),
+    ):
         body = built("group-attendance", made, period="1 четверть", group="7А")
         row = line(body.tables[0], "7А")
         assert (row["pupils"], row["lessons"]) == (4, 3)
@@ -130,5 +133,7 @@ def test_a_metagroup_counts_for_each_class_its_own() -> None:
 def test_a_month() -> None:
     from datetime import date
 
-    row = line(built("group-attendance", journal(CLASS, QUARTER), month=date(2026, 10, 1)).tables[0], "7А", "октябрь 2026")
+    row = line(
+        built("group-attendance", journal(CLASS, QUARTER), month=date(2026, 10, 1)).tables[0], "7А", "октябрь 2026"
+    )
     assert [row[c] for c in ("pupils", "lessons", "due", "missed")] == [4, 1, 4, 1]

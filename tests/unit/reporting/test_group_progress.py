@@ -131,7 +131,9 @@ def test_the_worst_grade_counts_as_two() -> None:
 
 
 def test_a_mark_beyond_the_scale_is_outside_the_base() -> None:
-    odd = PeriodMark(key="x", student="p1", course="c", period="q1", kind="period", value="87", grade=None, meaning="grade")
+    odd = PeriodMark(
+        key="x", student="p1", course="c", period="q1", kind="period", value="87", grade=None, meaning="grade"
+    )
     row = line(built("group-progress", journal(CLASS, [odd]), period="q1").tables[0], "7А")
     assert (row["uncounted"], row["success"]) == (4, None)
 
@@ -180,6 +182,8 @@ def test_groups_without_the_period_are_left_out() -> None:
     half = replace(quarters[0], key="h1", kind="half_year", name="1 полугодие", end="2026-12-27", groups=("t",))  # type: ignore[type-var,call-arg]
     rest = [r for r in CLASS if r not in quarters]
     made = journal(rest, own, tenth, [half])
-    assert [r.cells[0] for r in built("group-progress", made, period="1 четверть").tables[0].rows if r.kind == "row"] == ["7А"]
+    assert [
+        r.cells[0] for r in built("group-progress", made, period="1 четверть").tables[0].rows if r.kind == "row"
+    ] == ["7А"]
     now = built("group-progress", made).tables[0]
     assert [r.cells[:2] for r in now.rows if r.kind == "row"] == [("7А", "2 четверть"), ("10А", "1 полугодие")]

@@ -47,14 +47,21 @@ def test_a_month_by_course_and_teacher() -> None:
 
 def test_by_teacher_and_in_all() -> None:
     courses, teachers = built(TITLE, journal(CLASS, MONTH)).tables
-    assert [line(teachers, "Эскизов Пётр Тестович")[c] for c in ("due", "filled", "recorded", "not_taken")] == [2, 1, 2, 1]
+    assert [line(teachers, "Эскизов Пётр Тестович")[c] for c in ("due", "filled", "recorded", "not_taken")] == [
+        2,
+        1,
+        2,
+        1,
+    ]
     assert [line(teachers, "Итого по учреждению")[c] for c in ("due", "filled", "unrecorded")] == [7, 4, 1]
     assert line(courses, "Итого по учреждению")["share"] == pytest.approx(400 / 7)
 
 
 def test_what_a_source_cannot_tell_is_not_counted() -> None:
     unsaid = ["lessons.recorded_at", "lessons.homework", "lessons.attendance_taken", "marks"]
-    row = line(built(TITLE, journal(CLASS, MONTH, unsaid=unsaid)).tables[0], "7А", "Алгебра", "Шаблонова Вера Макетовна")
+    row = line(
+        built(TITLE, journal(CLASS, MONTH, unsaid=unsaid)).tables[0], "7А", "Алгебра", "Шаблонова Вера Макетовна"
+    )
     assert {row[c] for c in ("in_time", "late", "no_homework", "not_taken", "marks", "marks_each")} == {NO_DATA}
     assert (row["due"], row["no_topic"]) == (5, 1)
 
