@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from canonical.coverage import Axis, Scope, Selector
 from canonical.years import AcademicYear
 from connectors.asurso.directory import Directory
-from connectors.asurso.gradebooks import Gradebook
+from connectors.asurso.gradebooks import Gradebook, Taught
 from connectors.asurso.journal import PARTS
 from connectors.asurso.structure import Page, Structure
 from connectors.contract import Unit, Window
@@ -20,7 +20,8 @@ from connectors.http import Answer
 class Found:
     """What of a group's journals could be read.
 
-    `unread` are the gradebooks of which not everything was: out of the window, refused, or with something that has no key.
+    `unread` are the gradebooks of which not everything was: out of the window, refused, or with something that has no key;
+    `holes`: what gradebooks there are, or who is in the group, is not known for certain.
     """
 
     books: list[Gradebook] = field(default_factory=list)
@@ -28,6 +29,7 @@ class Found:
     pages: list[tuple[Page, Answer]] = field(default_factory=list)
     sheets: list[tuple[Gradebook, Answer]] = field(default_factory=list)
     lost: list[Unit] = field(default_factory=list)
+    lost_pages: list[tuple[Gradebook, Taught]] = field(default_factory=list)
     unread: list[Gradebook] = field(default_factory=list)
     holes: bool = False
     sheets_whole: bool = True

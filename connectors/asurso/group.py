@@ -53,6 +53,7 @@ class GroupReading:
             try:
                 answers.append(await self._client.entries(self._group))
                 found.books = gradebooks(answers[0], self._group, self._window, batch)
+                found.holes = bool(batch.rejects) or answers[0].json() is None
             except ConnectorError as error:
                 if error.stops == "source":
                     raise
@@ -62,8 +63,9 @@ class GroupReading:
             await self._read_pages(found, batch)
             await self._read_sheets(found)
         current = AcademicYear.of(self._context.today())
-        made = structure(self._group, [page for page, _ in found.pages], self._directory, current, batch)
-        found.holes = any(r.key is None for r in batch.rejects) or any(a.json() is None for a in answers)
+        pages = [page for page, _ in found.pages]
+        made = structure(self._group, pages, self._directory, current, batch, found.lost_pages)
+        found.holes = found.holes or any(r.key is None for r in batch.rejects)
         sheets = list(self._sheet_units(found, made))
         answers += [a for _, a in (*found.pages, *found.sheets)]
         self._progress.answers += answers
@@ -91,6 +93,7 @@ class GroupReading:
                 whole = not has_holes(answer)
             except ConnectorError as error:
                 found.lost.append(failed(f"page/{book.id}:{taught.id}", error))
+                found.lost_pages.append((book, taught))
                 whole = False
             if not whole and book not in found.unread:
                 found.unread.append(book)

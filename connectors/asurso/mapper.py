@@ -93,9 +93,9 @@ def groups(
     for answer in (listed, with_journal):
         if answer is None:
             continue
-        items = as_list(answer.json(), where="student-groups")
+        items = [i for i in as_list(answer.json(), where="student-groups") if id_of(i) not in named]
         read = read_each(items, StudentGroup, batch, entity="groups", key="id", origin=answer.origin)
-        batch.add((_group(g, offices, titles, year) for g in read if g.id not in named), answer.origin)
+        batch.add((_group(g, offices, titles, year) for g in read), answer.origin)
         named.update(i for item in items if (i := id_of(item)))
     return batch
 

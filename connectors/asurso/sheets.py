@@ -118,7 +118,7 @@ class _Sheet:
     def _subject(self, column: wire.SheetColumn) -> None:
         of = self.of
         candidates = self._candidates(column)
-        subject = candidates[0].subject if candidates else of.directory.subject_key(column.name)
+        subject = next((c.subject for c in candidates if c.subject), None) or of.directory.subject_key(column.name)
         for student, said in self._cells(column, "period_marks", lambda s: f"{s}:{subject}:{of.gradebook}:period"):
             course = _course_of(student, candidates, of.group) or self._make_course(column, subject, candidates)
             fields: dict[str, Any] = {"value": said.value, "grade": said.grade, "meaning": said.meaning}
@@ -136,12 +136,16 @@ class _Sheet:
                 self._attest(column.examination_type, student, said, course, subject, subject)
 
     def _candidates(self, column: wire.SheetColumn) -> list[TaughtCourse]:
-        """The gradebook's courses that a column may mean: by id and name, by the page's name, by the subject."""
+        """The gradebook's courses that a column may mean: by the page's name, else by the subject.
+
+        The one with the column's id comes first. Where there is none, one whose name cannot be read may be meant.
+        """
         name, courses = folded(column.name), self.of.courses
-        same = [c for c in courses if folded(c.name) == name]
-        by_id = [c for c in same if c.key == f"{self.of.gradebook}:{column.id}"]
+        same = [c for c in courses if c.name and folded(c.name) == name]
+        same.sort(key=lambda c: c.key != f"{self.of.gradebook}:{column.id}")
         subject = self.of.directory.subject_key(column.name)
-        return by_id or same or [c for c in courses if c.subject == subject]
+        of_subject = [c for c in courses if c.subject == subject or (c.subject is None and _begins(c.name, name))]
+        return same or of_subject or [c for c in courses if c.name is None]
 
     def _make_course(self, column: wire.SheetColumn, subject: str, candidates: list[TaughtCourse]) -> str:
         """The course of a subject that the gradebook does not have for a pupil."""
@@ -167,7 +171,8 @@ class _Sheet:
     def _without_period_marks(self, column: wire.SheetColumn, word: str) -> None:
         of = self.of
         candidates = self._candidates(column)
-        subject = candidates[0].subject if candidates else of.directory.subjects.get(folded(column.name))
+        known = next((c.subject for c in candidates if c.subject), None)
+        subject = known or of.directory.subjects.get(folded(column.name))
         kind = EXAMINATIONS[word]
         for student, said in self._cells(column, "attestations", lambda s: f"{s}:{column.id}:{of.gradebook}:{kind}"):
             course = _course_of(student, candidates, of.group)
@@ -237,13 +242,17 @@ class _Sheet:
         return made
 
 
+def _begins(name: str | None, folded_subject: str) -> bool:
+    """Whether the name of a course is of a subject, for itself or before a part's name."""
+    return name is not None and (folded(name) == folded_subject or folded(name.rpartition("/")[0]) == folded_subject)
+
+
 def _course_of(student: str, candidates: list[TaughtCourse], group: str) -> str | None:
-    """The pupil's own course; of several, or of none, the group's own."""
-    own = [c for c in candidates if student in c.pupils]
-    for some in (own, candidates):
-        whole = next((c.key for c in some if c.group == group), None)
-        if whole:
-            return whole
-        if own:
-            return own[0].key
+    """The pupil's own course; of several the group's own. Without one: that whose page was not read, or the group's own."""
+    own = [c for c in candidates if c.pupils is not None and student in c.pupils]
+    unread = [c for c in candidates if c.pupils is None]
+    whole = [c for c in candidates if c.group == group]
+    for some in ([c for c in own if c.group == group], own, unread, whole):
+        if some:
+            return some[0].key
     return None

@@ -69,14 +69,17 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class TaughtCourse:
-    """A course of a gradebook as the attestation sheet needs it. `name` is the one on the page."""
+    """A course of a gradebook as the attestation sheet needs it.
+
+    `name` is the one in the gradebook, null where it cannot be read; `pupils` is null where the page could not be.
+    """
 
     key: str
     gradebook: str
-    name: str
-    group: str
-    subject: str
-    pupils: frozenset[str]
+    name: str | None
+    group: str | None
+    subject: str | None
+    pupils: frozenset[str] | None
 
 
 @dataclass
@@ -138,8 +141,18 @@ def _planned_ids(program: Any) -> Iterator[str]:
         yield from (number for item in (lessons if isinstance(lessons, list) else ()) if (number := id_of(item)))
 
 
-def structure(group: str, pages: Sequence[Page], directory: Directory, year: AcademicYear, batch: Batch) -> Structure:
-    """Puts the pages of a group together. `year` is the current one, `batch` takes the records."""
+def structure(
+    group: str,
+    pages: Sequence[Page],
+    directory: Directory,
+    year: AcademicYear,
+    batch: Batch,
+    lost: Sequence[tuple[Gradebook, Taught]] = (),
+) -> Structure:
+    """Puts the pages of a group together.
+
+    `year` is the current one, `batch` takes the records, `lost` are subjects whose pages could not be read.
+    """
     made = Structure(batch)
     pupils = directory.pupils_of(group)
     for page in pages:
@@ -150,6 +163,8 @@ def structure(group: str, pages: Sequence[Page], directory: Directory, year: Aca
     belonging: dict[str, str] = {}
     for page in pages:
         if page.taught.item is None:
+            taught = TaughtCourse(page.course, page.gradebook.id, None, None, None, made.on[page.course])
+            made.courses.append(taught)
             continue
         name = tidy(page.taught.item.name) or page.taught.id
         subject, suffix = name, None
@@ -171,6 +186,9 @@ def structure(group: str, pages: Sequence[Page], directory: Directory, year: Aca
             batch.add([subgroup], page.origin)
         belonging[page.course] = part
         _add_course(made, page, name, part, subject, directory)
+    for book, one in lost:
+        known = tidy(one.item.name) if one.item else None
+        made.courses.append(TaughtCourse(f"{book.id}:{one.id}", book.id, known, None, None, None))
     _add_enrolments(made, group, pages, belonging, pupils, directory)
     return made
 
