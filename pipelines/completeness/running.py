@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
@@ -241,14 +242,17 @@ def _keep(store: Store, result: Result, found: dict[str, Finding], moment: datet
         lease.give_back(connection)
 
 
+_name_key: Final = lru_cache(maxsize=4096)(sort_key)
+
+
 def order(finding: Finding) -> tuple[Any, ...]:
     """Findings as they are listed: by institution, day, group, subject and what they say."""
     return (
         finding.institution,
         finding.day or "",
-        sort_key(finding.group),
-        sort_key(finding.subject),
+        _name_key(finding.group),
+        _name_key(finding.subject),
+        finding.message,
         finding.rule,
-        sort_key(finding.message),
         finding.id,
     )

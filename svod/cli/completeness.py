@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -120,7 +120,7 @@ def _list(frame: Frame, some: Sequence[Finding], kinds: Mapping[str, str], *, se
     rows: dict[tuple[Any, ...], list[Finding]] = {}
     for f in some:
         answers = _who(f, kinds.get(f.institution, "college"))
-        row = (_short(f.due_at), SEVERITY[f.severity], f.message, answers, f.clause, _state(f))
+        row = (_until(f.due_at), SEVERITY[f.severity], f.message, answers, f.clause, _state(f))
         rows.setdefault((f.institution, *row) if several else row, []).append(f)
     head = ["Учреждение", *HEAD] if several else HEAD
     frame.table(head, [[*row, _ids(same)] for row, same in rows.items()], empty=empty)
@@ -141,8 +141,14 @@ def _state(finding: Finding) -> str:
     return STATE[finding.state]
 
 
-def _short(instant: str | None) -> str:
-    return instant[:16].replace("T", " ") if instant else ""
+def _until(instant: str | None) -> str:
+    """A deadline as people say it: `08.09.2026 18:10`, and of the end of a day only the day."""
+    if instant is None:
+        return ""
+    moment = datetime.fromisoformat(instant)
+    if moment.time() == time():
+        return f"{moment.date() - timedelta(days=1):%d.%m.%Y}"
+    return f"{moment:%d.%m.%Y %H:%M}"
 
 
 def _rates(frame: Frame, by: str, some: Sequence[Rate], *, several: bool) -> None:
