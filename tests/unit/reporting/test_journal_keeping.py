@@ -59,11 +59,18 @@ def test_by_teacher_and_in_all() -> None:
 
 def test_what_a_source_cannot_tell_is_not_counted() -> None:
     unsaid = ["lessons.recorded_at", "lessons.homework", "lessons.attendance_taken", "marks"]
-    row = line(
-        built(TITLE, journal(CLASS, MONTH, unsaid=unsaid)).tables[0], "7А", "Алгебра", "Шаблонова Вера Макетовна"
-    )
+    lessons = [r for r in MONTH if isinstance(r, Lesson)]
+    table = built(TITLE, journal(CLASS, lessons, unsaid=unsaid)).tables[0]
+    row = line(table, "7А", "Алгебра", "Шаблонова Вера Макетовна")
     assert {row[c] for c in ("in_time", "late", "no_homework", "not_taken", "marks", "marks_each")} == {NO_DATA}
     assert (row["due"], row["no_topic"]) == (5, 1)
+
+
+def test_times_that_are_nowhere_are_not_zero() -> None:
+    table = built(TITLE, journal(CLASS, [lesson("x", "c", "2026-11-10")])).tables[0]
+    row = line(table, "7А", "Алгебра", "Шаблонова Вера Макетовна")
+    assert {row[c] for c in ("in_time", "late", "not_taken")} == {NO_DATA}
+    assert (row["recorded"], row["no_homework"], row["marks"]) == (1, 1, 0)
 
 
 def test_what_was_read_before_its_day_was_over_is_not_judged() -> None:
