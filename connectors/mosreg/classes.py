@@ -104,7 +104,7 @@ class ClassReader:
         attendances = await self._client.attendances(groups, piece.start, piece.end) if began else Listing()
         marks = await self._marks[index].get() if began else self._no_marks(piece)
         others, are_all = await self._other_marks(index)
-        late = await self._late(groups, marks) if began and not self._window.explicit else Late()
+        late = await self._late(groups, marks) if began else None
         lessons = [*schedule.items(), *_late_items(late, marks, self._first)]
         asked = PieceAnswers(
             since=piece.start.isoformat(),
@@ -126,8 +126,9 @@ class ClassReader:
             scopes=self._scopes(groups),
             is_settled=are_all and (not self._window.explicit or self._window.until >= self._today),
         )
-        listings = (schedule, attendances, marks.listing, *(m.listing for m in others), asked.homeworks, asked.teachers)
-        answers = [a for one in (*listings, late.schedule, late.attendances) for a in one.answers]
+        listings = [schedule, attendances, marks.listing, *(m.listing for m in others), asked.homeworks, asked.teachers]
+        listings += [late.schedule, late.attendances] if late else []
+        answers = [a for one in listings for a in one.answers]
         depends = repr((sorted(self._forms.items()), context.scopes, context.is_settled, began))
         return Reading(answers, lambda: journal_batch(asked, context), depends)
 
@@ -161,15 +162,16 @@ class ClassReader:
                     are_all = False
         return found, are_all
 
-    async def _late(self, groups: Sequence[str], marks: MarksOfPiece) -> Late:
-        """Timetable and absences of the older days for whose lessons marks were entered now."""
-        days = sorted(d for d in map(_day, marks.listing.items()) if d is not None and d < self._first)
-        if not days or self._client.session.offline:
-            return Late()
-        since = max(date.fromisoformat(days[0]), self._window.year.start)
-        until = date.fromisoformat(days[-1])
-        if until < since:
-            return Late()
+    async def _late(self, groups: Sequence[str], marks: MarksOfPiece) -> Late | None:
+        """Timetable and absences of the older days for whose lessons marks were entered now.
+
+        Null where there are none, and where older days must not or cannot be asked for.
+        """
+        first = self._window.year.start.isoformat()
+        days = sorted(d for d in map(_day, marks.listing.items()) if d is not None and first <= d < self._first)
+        if not days or self._window.explicit or self._client.session.offline:
+            return None
+        since, until = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
         schedule = await self._client.schedule(groups, since, until)
         return Late(schedule, await self._client.attendances(groups, since, until))
 
@@ -204,8 +206,10 @@ def _day(mark: Any) -> str | None:
     return None
 
 
-def _late_items(late: Late, marks: MarksOfPiece, first: str) -> Iterator[Any]:
+def _late_items(late: Late | None, marks: MarksOfPiece, first: str) -> Iterator[Any]:
     """The older lessons for which marks were entered now."""
+    if late is None:
+        return iter(())
     wanted = {
         plain_key(m, "schedule_lesson_id")
         for m in marks.listing.items()

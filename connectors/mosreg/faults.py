@@ -19,23 +19,30 @@ from connectors.http import Answer, common_fault, retry_after
 _LARGEST_ERROR: Final = 16 * 1024
 _SHAPES: Final = (frozenset({"code", "message"}), frozenset({"type", "description"}))
 _BESIDES: Final = frozenset({"details", "status", "error", "errors", "timestamp", "path"})
+_WORDS: Final = {
+    "401": ("unauthorized", "expired"),
+    "403": ("denied", "forbidden"),
+    "404": ("notfound", "not_found", "not found"),
+}
+"""What an error object that bears no number may call itself."""
+
 _OUSTED: Final = "предыдущая сессия"
 """«Предыдущая сессия работы в ЭЖД завершена. Войдите в ЭЖД заново»: someone has signed in elsewhere."""
 
 
 def fault(answer: Answer) -> ConnectorError | None:
-    """What is wrong with an answer, if anything. An empty body where data was asked for is a passing outage."""
+    """What is wrong with an answer, if anything. An empty body is no answer, save where the status says that it is one."""
     error = _error_object(answer)
     where = answer.origin.request
     if error is not None and any(_OUSTED in str(v).casefold() for v in error.values()):
         return ExpiredError(f"{where}: the session was ended by a sign-in elsewhere")
     if answer.status == 499:
         return ExpiredError(f"{where}: the portal wants a new sign-in (499)")
-    if answer.status >= 400 or (error is None and answer.body.strip()):
-        return common_fault(answer)
-    if error is None:
-        return common_fault(answer) or UnavailableError(f"{where}: an empty answer")
-    return _by_code(answer, error)
+    if answer.status < 300 and error is not None:
+        return _by_code(answer, error)
+    if answer.status == 200 and not answer.body.strip():
+        return UnexpectedAnswerError(f"{where}: an empty answer")
+    return common_fault(answer)
 
 
 def _error_object(answer: Answer) -> Mapping[str, Any] | None:
@@ -55,6 +62,9 @@ def _by_code(answer: Answer, error: Mapping[str, Any]) -> ConnectorError:
     """What an error object that came with a status of success means."""
     where = answer.origin.request
     code = str(error.get("code", error.get("status", "")))
+    if not code.isdigit():
+        said = f"{code} {error.get('type', '')}".casefold()
+        code = next((number for number, words in _WORDS.items() if any(word in said for word in words)), "")
     made: dict[str, ConnectorError] = {
         "401": ExpiredError(f"{where}: not signed in (401 in the answer)"),
         "403": AccessDeniedError(f"{where}: the account may not read this (403 in the answer)"),

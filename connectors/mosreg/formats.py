@@ -23,14 +23,14 @@ def to_moment(value: Any) -> datetime:
 
     """
     try:
-        if isinstance(value, list) and len(value) in {3, 5, 6} and all(type(n) is int for n in value):
-            return _local(*value)
         if isinstance(value, str):
             text = value.strip()
             if found := _DOTTED.fullmatch(text):
                 day, month, year, *clock = (int(n or 0) for n in found.groups())
                 return _local(year, month, day, *clock)
             return datetime.fromisoformat(text)
+        if isinstance(value, list) and len(value) in {3, 5, 6} and all(type(n) is int for n in value):
+            return _local(*value)
     except (ValueError, OverflowError):
         raise ValueError("not a date") from None
     raise ValueError("not a date")

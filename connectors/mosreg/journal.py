@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from canonical.batch import Batch, Drift, Origin
@@ -27,8 +27,8 @@ _PLAIN_ABSENCE: Final = 2
 class Late:
     """The days of older lessons for which marks were entered now: their timetable and absences."""
 
-    schedule: Listing = field(default_factory=Listing)
-    attendances: Listing = field(default_factory=Listing)
+    schedule: Listing
+    attendances: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class PieceAnswers:
 
     `marks` are those entered on these days, `other_marks` those entered on others, as far as they were read. `began` is
     false for a stretch that lies in the future: marks and absences of it were not asked for. `first` is the first day of
-    the whole window; `teachers` are those whom only lessons name.
+    the whole window, `late` what was asked of days before it, if that was needed and allowed; `teachers` are those whom
+    only lessons name.
     """
 
     since: str
@@ -49,7 +50,7 @@ class PieceAnswers:
     other_marks: Sequence[MarksOfPiece]
     homeworks: Listing
     teachers: Listing
-    late: Late
+    late: Late | None
     began: bool
 
 
@@ -80,11 +81,6 @@ def journal_batch(asked: PieceAnswers, context: JournalContext) -> Batch:
     piece.add_late()
     piece.cover()
     return piece.batch
-
-
-def is_late(mark: Mark, first: str) -> bool:
-    """Whether a mark belongs to a lesson before the first day of the window."""
-    return mark.day is not None and mark.day < first
 
 
 class _Piece:
@@ -164,7 +160,7 @@ class _Piece:
 
     def add_works(self) -> None:
         """The works of the marks that were entered on the days, and all works of the lessons of the days."""
-        here = {i.id for i, _ in self._lessons.items}
+        here = {i.id for i, _ in self._lessons.items} | {r.key for r in self._lessons.rejects}
         made: dict[str, tuple[Work, Origin]] = {}
         for marks in self._every_marks:
             for place, origin in marks.places:
@@ -225,16 +221,17 @@ class _Piece:
 
     def add_late(self) -> None:
         """Older lessons for which marks were entered on the days: they are held now, if they were not before."""
-        noted = [(m, o) for m, o in self._asked.marks.read.items if is_late(m, self._asked.first)]
-        late = {m.schedule_lesson_id for m, _ in noted}
-        if not late:
+        asked = self._asked
+        if asked.late is None:
             return
-        lessons = read(self._asked.late.schedule, ScheduleItem, entity="lessons")
+        noted = [(m, o) for m, o in asked.marks.read.items if m.day is not None and m.day < asked.first]
+        late = {m.schedule_lesson_id for m, _ in noted}
+        lessons = read(asked.late.schedule, ScheduleItem, entity="lessons")
         self.batch.rejects.extend(r for r in lessons.rejects if r.key in late)
         self._add_lessons([(i, o) for i, o in lessons.items if i.id in late], late, self._numbers(lessons))
         noted = [(m, o) for m, o in noted if m.is_absence]
         wanted = {_absence_key(m) for m, _ in noted}
-        every_row = _absence_rows(self._asked.late.attendances)
+        every_row = _absence_rows(asked.late.attendances)
         problems = Batch(rejects=[r for r in every_row.rejects if r.key in wanted])
         rows = Read(tuple(r for r in every_row.items if _absence_key(r[0]) in wanted), problems)
         rows.report(self.batch)

@@ -99,7 +99,7 @@ def classes_batch(school: School, *, college: bool, made_all: bool) -> Batch:
         batch.add([group], origin)
     for subject, origin in _subjects(school):
         batch.add([subject], origin)
-    left = dict(_left(school))
+    left = _left(school)
     for wire, origin in school.groups.items:
         batch.add(_group_records(school, school.places[wire.id], wire, left), origin)
     for enrolment, origin in _class_enrolments(school):
@@ -164,12 +164,11 @@ def _departure(pupil: Pupil) -> tuple[str, str | None]:
     return ("transferred" if pupil.transferred else "expelled"), pupil.deleted_at or pupil.migration_date
 
 
-def _left(school: School) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Those who have left the school, with how and when."""
-    for some in school.pupils.values():
-        for pupil, _ in some.items:
-            if school.has_left(pupil):
-                yield pupil.id, _departure(pupil)
+def _left(school: School) -> dict[str, tuple[str, str | None]]:
+    """Those who have left the school, with how and when. Who stands in two lists has left only if both say so."""
+    every = [pupil for some in school.pupils.values() for pupil, _ in some.items]
+    here = {pupil.id for pupil in every if not school.has_left(pupil)}
+    return {pupil.id: _departure(pupil) for pupil in every if pupil.id not in here}
 
 
 def _class_enrolments(school: School) -> Iterator[tuple[Enrolment, Origin]]:

@@ -116,6 +116,7 @@ class Portal:
             "student": Account("pupil.stand", "пароль-стенда-2", facts.student_id(pupil), "student"),
         }
         self.app = Starlette(routes=self._routes())
+        self.app.state.portal = self
 
     # -- sessions ------------------------------------------------------------------------------------------------
 

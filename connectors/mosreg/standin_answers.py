@@ -109,8 +109,7 @@ class Answers:
 
     def _classes_of(self, group: Group) -> list[int]:
         today = self.place.now.date()
-        homes = {facts.class_id(h.id) for p in group.on(today) if (h := self.place.class_of(p, today)) is not None}
-        return sorted(homes)
+        return sorted({facts.class_id(facts.classes_of(self.place, p)[-1][0].id) for p in group.on(today)})
 
     def _group_teacher(self, person: Person) -> Json:
         parts = {"last_name": person.family, "first_name": person.given, "middle_name": person.patronymic}
@@ -165,15 +164,16 @@ class Answers:
             for mark in self.place.period_marks.values():
                 marks.setdefault(mark.student, []).append(mark)
         for person in self.place.students:
-            home = self.place.class_of(person.id)
-            if home is None or (classes is not None and facts.class_id(home.id) not in classes):
+            belonged = facts.classes_of(self.place, person.id)
+            if not belonged or (classes is not None and facts.class_id(belonged[-1][0].id) not in classes):
                 continue
             if ids is None or facts.student_id(person.id) in ids:
-                yield self._pupil(person, home, marks.get(person.id, []))
+                yield self._pupil(person, belonged, marks.get(person.id, []))
 
-    def _pupil(self, person: Person, home: Group, marks: list[PeriodMark]) -> Json:
-        now = next(m for m in home.members if m.person == person.id)
-        before = self._membership_before(person, home)
+    def _pupil(self, person: Person, belonged: list[tuple[Group, Membership]], marks: list[PeriodMark]) -> Json:
+        home, now = belonged[-1]
+        before = belonged[-2] if len(belonged) > 1 else None
+        left = now.end if facts.has_ended(self.place, now) else None
         curator = self.place.people[home.curator] if home.curator else None
         letters = {"m": ("male", "М"), "f": ("female", "Ж")}[person.sex]
         came = before[1].start if before else now.start
@@ -189,8 +189,8 @@ class Answers:
             "birth_date": _dotted(person.birth) if person.id % 2 else person.birth.isoformat(),
             "sex": letters[person.id % 3 == 0],
             "snils": None,
-            "deleted": now.end is not None,
-            "deleted_at": f"{_dotted(now.end)} 00:00" if now.end else None,
+            "deleted": left is not None,
+            "deleted_at": f"{_dotted(left)} 00:00" if left else None,
             "transferred": False,
             "enlisted_on": _dotted(came),
             "migration_date": _dotted(now.start) if before else None,
@@ -204,11 +204,6 @@ class Answers:
     def _class_unit(self, group: Group) -> Json:
         name = facts.class_name(group)
         return {"id": facts.class_id(group.id), "class_level_id": group.level, "name": name, "home_based": False}
-
-    def _membership_before(self, person: Person, home: Group) -> tuple[Group, Membership] | None:
-        """The class from which a pupil has moved."""
-        found = [(g, m) for g in self.place.classes() if g is not home for m in g.members if m.person == person.id]
-        return found[0] if found else None
 
     def _groups_of(self, person: int) -> list[int]:
         today = self.place.now.date()

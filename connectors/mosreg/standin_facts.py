@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal
 
-from connectors.standins.region import Absence, Course, Group, Institution, Mark, Period, Work, WorkKind
+from connectors.standins.region import Absence, Course, Group, Institution, Mark, Membership, Period, Work, WorkKind
 
 FORMS: Final[Mapping[WorkKind, tuple[int, str, str]]] = MappingProxyType(
     {
@@ -91,6 +91,18 @@ def schedule_of(institution: Institution, level: int) -> int:
     if institution.kind == "college":
         return 404
     return 402 if level < 10 else 403
+
+
+def classes_of(institution: Institution, person: int) -> list[tuple[Group, Membership]]:
+    """The classes that a pupil has belonged to until today, in the order of time. The future is not known to anybody."""
+    today = institution.now.date()
+    found = [(g, m) for g in institution.classes() for m in g.members if m.person == person and m.start <= today]
+    return sorted(found, key=lambda f: f[1].start)
+
+
+def has_ended(institution: Institution, member: Membership) -> bool:
+    """Whether a membership is over today."""
+    return member.end is not None and member.end < institution.now.date()
 
 
 def is_reported(period: Period) -> bool:

@@ -22,7 +22,6 @@ from canonical.entities import (
 )
 from connectors.mosreg import standin_facts as facts
 from connectors.standins.region import Course as RegionCourse
-from connectors.standins.region import Group as RegionGroup
 from connectors.standins.region import Institution
 from connectors.standins.region import Lesson as RegionLesson
 from connectors.standins.region import Mark as RegionMark
@@ -64,7 +63,7 @@ def _people(institution: Institution) -> Iterator[Record]:
     }
     for person in institution.people.values():
         is_student = person.role == "student"
-        if is_student or not person.dismissed or person.id in named:
+        if facts.classes_of(institution, person.id) if is_student else not person.dismissed or person.id in named:
             yield Person(
                 key=str(facts.student_id(person.id) if is_student else facts.teacher_id(person.id)),
                 role=person.role,
@@ -95,30 +94,27 @@ def _groups(institution: Institution) -> Iterator[Record]:
             level=group.level,
             curator=str(facts.teacher_id(group.curator)) if group.curator else None,
         )
-        for member in group.members:
-            yield from _class_enrolment(institution, group, member.person)
+    for person in institution.students:
+        yield from _class_enrolments(institution, person.id)
 
 
-def _class_enrolment(institution: Institution, group: RegionGroup, person: int) -> Iterator[Record]:
+def _class_enrolments(institution: Institution, person: int) -> Iterator[Record]:
     """The portal tells who moved to which class when, and who has left; not why."""
-    rows = sorted(
-        ((m, g) for g in institution.classes() for m in g.members if m.person == person), key=lambda r: r[0].start
-    )
-    index = next(i for i, (_, g) in enumerate(rows) if g is group)
-    member = rows[index][0]
-    end, status = member.end, "enrolled"
-    if index + 1 < len(rows):
-        end, status = rows[index + 1][0].start, "transferred"
-    elif end is not None:
-        status = "expelled"
-    yield Enrolment(
-        key=f"{facts.student_id(person)}:{facts.class_id(group.id)}",
-        person=str(facts.student_id(person)),
-        group=str(facts.class_id(group.id)),
-        start=member.start.isoformat(),
-        end=end.isoformat() if end else None,
-        status=status,
-    )
+    rows = facts.classes_of(institution, person)
+    for index, (group, member) in enumerate(rows):
+        end, status = None, "enrolled"
+        if index + 1 < len(rows):
+            end, status = rows[index + 1][1].start, "transferred"
+        elif facts.has_ended(institution, member):
+            end, status = member.end, "expelled"
+        yield Enrolment(
+            key=f"{facts.student_id(person)}:{facts.class_id(group.id)}",
+            person=str(facts.student_id(person)),
+            group=str(facts.class_id(group.id)),
+            start=member.start.isoformat(),
+            end=end.isoformat() if end else None,
+            status=status,
+        )
 
 
 def _courses(institution: Institution) -> Iterator[Record]:

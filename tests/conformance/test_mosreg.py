@@ -1,0 +1,350 @@
+"""The Moscow-region connector against its stand-in: everything that is there, nothing besides, and in the portal's manner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from canonical.entities import Lesson, Record
+from connectors.conformance.harness import differences, read_all
+from connectors.contract import MemoryVault
+from connectors.errors import AccessDeniedError, SignInNeededError, SourceConfigError
+from connectors.http import Patience
+from connectors.mosreg.client import Client
+from connectors.mosreg.manner import expiry
+from connectors.standins.server import Faults
+from tests.conformance.mosreg_help import NOW, Served, import_into, served, window
+from tests.stores import Desk
+
+@pytest.fixture
+def school() -> Iterator[Served]:
+    with served() as made:
+        yield made
+
+
+def missing(portal: Served, got: Any) -> list[str]:
+    """Where what was read differs from the truth."""
+    return differences(portal.standin.truth(), got, portal.place.zone)
+
+
+def read(portal: Served, days: Any = None, **more: Any) -> Any:
+    return asyncio.run(read_all(portal.context(**more), days))
+
+
+class TestEverythingAndNothingBesides:
+    @pytest.mark.parametrize("kind", ["school", "college"])
+    @pytest.mark.parametrize("auth", ["token", "password"])
+    def test_a_whole_import_is_the_truth(self, kind: Any, auth: str) -> None:
+        with served(kind) as portal:
+            got = read(portal, auth=auth)
+            assert missing(portal, got.records) == []
+            assert not got.rejects
+            assert not got.failed
+            assert {d.kind for d in got.drift} == {"unknown_value"}  # reasons of absences, whose codes are not published
+            expected = {"people", "groups", "subjects", "periods", "enrolments", "courses", "planned_topics", "lessons"}
+            assert got.records.keys() == expected | {"works", "marks", "attendance", "period_marks"}
+            portal.place.edit()
+            assert missing(portal, read(portal, auth="token", secrets=fresh(portal)).records) == []
+
+    def test_the_truth_holds_every_quirk(self, school: Served) -> None:
+        """So that the comparison above means something."""
+        truth = list(school.standin.truth())
+        marks = [r for r in truth if type(r).__name__ == "Mark"]
+        works = [r for r in truth if type(r).__name__ == "Work"]
+        groups = [r for r in truth if type(r).__name__ == "Group"]
+        absences = [r for r in truth if type(r).__name__ == "Attendance"]
+        finals = [r for r in truth if type(r).__name__ == "PeriodMark"]
+        assert {m.meaning for m in marks} >= {"grade", "debt", "exempt"}
+        assert {m.value for m in marks} >= {"точка", "10", "5-", "ОСВ"}
+        assert {w.key.split(":")[1] for w in works} >= {"-", "81", "82", "83"}
+        assert {g.kind for g in groups} == {"class", "subgroup", "metagroup"}
+        assert {a.status for a in absences} == {"absent", None}
+        assert {a.reason for a in absences} == {None, "Болезнь", "Уважительная причина"}
+        assert any(f.grade is None for f in finals) or len(finals) > 50
+        lessons = [r for r in truth if isinstance(r, Lesson)]
+        assert {x.status for x in lessons} == {"planned", "held", "cancelled"}
+        assert any(x.status == "held" and x.topic is None for x in lessons)
+
+    def test_year_and_exam_marks(self) -> None:
+        with served(now=datetime(2027, 6, 10, 12, tzinfo=ZoneInfo("Europe/Moscow"))) as portal:
+            got = read(portal)
+            assert missing(portal, got.records) == []
+            assert {m.kind for m in got.records["period_marks"].values()} >= {"period", "year"}
+
+    def test_with_faults(self) -> None:
+        with served(faults=Faults(rate=0.1)) as portal:
+            got = read(portal)
+            assert missing(portal, got.records) == []
+            assert not got.failed
+            assert portal.door.visits.at  # the stand-in was asked, and misbehaved
+
+    def test_neither_the_order_of_rows_nor_of_units_matters(self, school: Served) -> None:
+        one_by_one = read(school, concurrency=1)
+        school.listening.change = lambda _, body: reversed_lists(body)
+        at_once = read(school, concurrency=4)
+        assert one_by_one.records == at_once.records
+
+    def test_what_is_the_same_has_the_same_digests(self, school: Served) -> None:
+        first, second = read(school), read(school)
+        assert first.digests == second.digests
+        assert len(first.digests) == 40
+        school.place.edit()
+        changed = {u for u, d in read(school).digests.items() if first.digests[u] != d}
+        assert changed
+        assert all(" class 70" in unit and not unit.endswith((" access", " plans")) for unit in changed)
+
+    def test_pages_without_totals(self, school: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = Client._pages
+
+        async def small(self: Client, path: str, params: Any, per_page: int, wrapper: str) -> Any:
+            return await whole(self, path, params, {"student_profiles": 20}.get(wrapper, 50), wrapper)
+
+        monkeypatch.setattr(Client, "_pages", small)
+        assert missing(school, read(school).records) == []
+        assert max(int(q["page"]) for q in school.asked.of("marks")) > 10
+
+    @pytest.mark.parametrize("errors", ["modern", "older"])
+    def test_a_teacher_reads_the_own_journals(self, errors: Any) -> None:
+        with served(role="teacher", errors=errors) as portal:
+            got = read(portal)
+            assert got.failed
+            assert {type(e) for e in got.failed.values()} == {AccessDeniedError}
+            assert all(unit.endswith(" access") for unit in got.failed)
+            teacher = portal.place.staff[0].id
+            own = {str(510100 + c.id) for c in portal.place.courses.values() if teacher in c.teachers}
+            truth: list[Record] = [
+                r for r in portal.standin.truth() if getattr(r, "course", next(iter(own))) in own and type(r) is not Lesson
+            ]
+            assert {x.course for x in got.records["lessons"].values()} == own
+            assert {w.key for w in got.records["works"].values()} == {r.key for r in truth if type(r).__name__ == "Work"}
+            lessons = [s for _, b in got.batches for s in b.scopes if s.entity == "lessons"]
+            named = {s.selector_key for s in lessons if s.selector == "course"}
+            assert named
+            assert named <= own
+
+
+def fresh(portal: Served) -> dict[str, str]:
+    """A token of a new session, for what signs in after a login has ended the first."""
+    return {"token": portal.portal.begin_session(portal.portal.accounts["staff"])}
+
+
+def reversed_lists(body: Any) -> Any:
+    if isinstance(body, dict):
+        return {k: reversed_lists(v) if isinstance(v, list) else v for k, v in body.items()}
+    return body[::-1]
+
+
+class TestManner:
+    def test_nothing_is_written_and_nobody_signed_out(self, school: Served) -> None:
+        read(school)
+        assert set(school.door.visits.methods) == {"GET"}
+        read(school, auth="password")
+        assert school.door.visits.methods["POST"] == 1
+        assert set(school.door.visits.methods) == {"GET", "POST"}
+
+    def test_limits_are_kept(self, school: Served) -> None:
+        read(school, window(school.place, 20), requests_per_second=40, concurrency=2)
+        assert 40 < len(school.door.visits.at)
+        assert school.door.visits.most_at_once <= 2
+        assert school.door.visits.busiest_second() <= 40
+
+    def test_explicit_days_ask_for_nothing_outside(self, school: Served) -> None:
+        days = window(school.place, 40, until=12)
+        got = read(school, days)
+        for name, first, last in (
+            ("schedule_items", "from", "to"),
+            ("marks", "created_at_from", "created_at_to"),
+            ("attendances", "start_at", "stop_at"),
+        ):
+            asked = school.asked.of(name)
+            assert asked
+            assert min(as_day(q[first]) for q in asked) == days.since
+            assert max(as_day(q[last]) for q in asked) <= days.until
+        since, until = days.since.isoformat(), days.until.isoformat()
+        wanted = {r.key for r in school.standin.truth() if isinstance(r, Lesson) and since <= r.date <= until}
+        assert wanted == got.records["lessons"].keys()
+        marks = [r for r in school.standin.truth() if type(r).__name__ == "Mark"]
+        assert got.records["marks"].keys() == {m.key for m in marks if since <= m.recorded_at[:10] <= until}
+        scopes = [s for _, b in got.batches for s in b.scopes if s.axis in {"lesson_date", "recorded_on"}]
+        assert {s.entity for s in scopes} == {"lessons", "marks"}  # what was entered later may hold works and absences
+        assert all(since <= s.start and s.end <= until for s in scopes)
+
+    def test_the_future_is_not_asked_for_marks(self, school: Served) -> None:
+        read(school)
+        last = NOW.date() + timedelta(days=28)
+        assert all(as_day(q["created_at_to"]) <= last for q in school.asked.of("marks"))
+        assert all("education_level_id" not in q for _, q in school.asked.requests)
+        assert all(q.get("with_non_numeric_entries") == "true" for q in school.asked.of("marks"))
+
+    def test_units_bear_the_same_names_however_much_is_read(self, school: Served) -> None:
+        whole = set(read(school).digests)
+        assert set(read(school, window(school.place, 21)).digests) < whole
+        assert set(read(school, window(school.place, 9, until=3)).digests) < whole
+
+
+def as_day(text: str) -> date:
+    return datetime.strptime(text, "%d.%m.%Y").date() if "." in text else date.fromisoformat(text)
+
+
+class TestSigningIn:
+    @pytest.mark.parametrize("ended", ["401", "message"])
+    def test_a_session_that_ends_midway_is_begun_anew(self, ended: Any) -> None:
+        with served(ended=ended) as portal:
+            portal.listening.before = lambda n: portal.portal.end_sessions() if n == 40 else None
+            got = read(portal, auth="password")
+            assert missing(portal, got.records) == []
+            assert portal.portal.logins == 2
+
+    def test_a_token_that_is_refused_midway_is_renewed(self, school: Served) -> None:
+        vault = MemoryVault()
+        school.listening.before = lambda n: school.portal.stale_tokens() if n == 40 else None
+        got = read(school, vault=vault)
+        assert missing(school, got.records) == []
+        assert vault.kept["kolomna/portal"]["token"] != school.standin.auth["token"]["token"]
+        assert school.portal.logins == 0
+
+    def test_without_a_password_a_person_is_needed(self, school: Served) -> None:
+        school.portal.end_sessions()
+        with pytest.raises(SignInNeededError, match="auth.token") as caught:
+            read(school)
+        assert school.standin.auth["token"]["token"] not in str(caught.value)
+
+    def test_a_wrong_password(self, school: Served) -> None:
+        with pytest.raises(SignInNeededError, match="login and the password") as caught:
+            read(school, auth="password", secrets={"login": "director.stand", "password": "не тот"})
+        assert "не тот" not in str(caught.value)
+
+    def test_a_token_near_its_end_is_renewed_before_use_and_kept(self) -> None:
+        with served(token_days=2) as portal:
+            vault = MemoryVault()
+            portal.connector(lambda c: c.check(), vault=vault)
+            kept = vault.kept["kolomna/portal"]["token"]
+            assert kept != portal.standin.auth["token"]["token"]
+            assert len([p for p, _ in portal.asked.requests if p == "/v2/token/refresh"]) == 1
+            portal.portal._life = timedelta(days=9)
+            portal.connector(lambda c: c.check(), vault=vault)  # the kept token ends later, so it is taken
+            assert expiry(vault.kept["kolomna/portal"]["token"]) > expiry(kept)
+
+    def test_a_login_is_made_once_as_long_as_its_token_lives(self, school: Served) -> None:
+        vault = MemoryVault()
+        for _ in range(3):
+            school.connector(lambda c: c.check(), "password", vault=vault)
+        assert school.portal.logins == 1
+
+    def test_a_pupil_is_not_let_in(self, school: Served) -> None:
+        token = school.portal.begin_session(school.portal.accounts["student"])
+        with pytest.raises(SourceConfigError, match="pupil"):
+            read(school, secrets={"token": token})
+
+
+class TestCheck:
+    def test_says_what_can_be_read(self, school: Served) -> None:
+        lines = school.connector(lambda c: c.check())
+        assert {line.what: line.ok for line in lines} == dict.fromkeys(
+            ["portal", "sign-in", "school", "academic year", "classes", "groups (journals)", "staff", "periods"]
+            + ["control forms", "pupils and their period marks", "timetable", "marks", "absences", "thematic plans"],
+            True,
+        )
+        assert school.place.name in next(line.detail for line in lines if line.what == "school")
+
+    def test_says_what_is_missing(self) -> None:
+        with served(role="teacher") as portal:
+            lines = {line.what: line for line in portal.connector(lambda c: c.check())}
+            assert lines["whole school"].ok is None
+            groups = next(iter(portal.place.courses.values()))
+            expected = portal.place.staff[0].id in groups.teachers
+            assert lines["marks"].ok is expected
+            assert "administrator" in lines["whole school"].detail
+
+    def test_an_ended_sign_in(self, school: Served) -> None:
+        school.portal.end_sessions()
+        lines = school.connector(lambda c: c.check())
+        assert [(line.what, line.ok) for line in lines] == [("portal", True), ("sign-in", False)]
+
+    def test_a_portal_that_is_away(self) -> None:
+        with served(faults=Faults(rate=1.0, kinds=("500",))) as portal:
+            lines = portal.connector(lambda c: c.check(), patience=Patience(attempts=2, first_wait=0.01))
+            assert [(line.what, line.ok) for line in lines] == [("portal", False)]
+
+    def test_discover(self, school: Served) -> None:
+        found = school.connector(lambda c: c.discover())
+        assert [(r.id, r.name) for r in found] == [(school.standin.remote_id, school.place.name)]
+
+    def test_the_wrong_school(self, school: Served) -> None:
+        school.standin.remote_id = "999999"
+        with pytest.raises(SourceConfigError, match=f"belongs to school {school.place.id}"):
+            read(school)
+
+    def test_a_year_that_the_portal_has_not(self, school: Served) -> None:
+        school.listening.change = lambda name, body: body[:1] if name == "academic_years" else body
+        got = read(school)
+        assert list(got.failed) == ["2026/2027 school"]
+
+
+class TestInAStore:
+    """What the coverage is worth: later imports see what changed and what has gone, and touch nothing else."""
+
+    @pytest.fixture
+    def desk(self, tmp_path: Any) -> Iterator[Desk]:
+        made = Desk(f"sqlite:///{tmp_path / 'svod.db'}")
+        yield made
+        made.store.close()
+
+    def test_a_second_import_changes_nothing(self, school: Served, desk: Desk) -> None:
+        import_into(desk, school, window(school.place))
+        assert missing(school, desk.contents()) == []
+        for skipping in (True, False):
+            ledger = import_into(desk, school, window(school.place), skipping=skipping).ledger
+            changes = {e: c for e, c in ledger.items() if c["received"] != c["unchanged"] or c["removed"]}
+            assert changes == {}
+
+    @pytest.mark.parametrize(("now", "seed"), [(NOW, 1), (NOW, 2), (datetime(2026, 9, 25, 20, tzinfo=NOW.tzinfo), 3)])
+    def test_a_look_back_brings_late_edits_and_removes_what_has_gone(self, now: Any, seed: int, desk: Desk) -> None:
+        with served(now=now) as portal:
+            import_into(desk, portal, window(portal.place))
+            portal.place.edit(seed)
+            outcome = import_into(desk, portal, window(portal.place, 21))
+            assert outcome.ledger["marks"]["removed"] == 3
+            assert outcome.ledger["marks"]["updated"] >= 5
+            assert outcome.new_quarantine == 0
+            first = min(q["from"] for q in portal.asked.of("schedule_items")[-200:])
+            old = [line for line in missing(portal, desk.contents()) if not is_of_old_absence(line, desk, now)]
+            assert old == []
+            assert first
+
+    def test_days_that_were_asked_for_remove_only_there(self, school: Served, desk: Desk) -> None:
+        import_into(desk, school, window(school.place))
+        before = desk.contents()
+        outcome = import_into(desk, school, window(school.place, 30, until=10))
+        assert not any(c["removed"] or c["updated"] for c in outcome.ledger.values())
+        assert desk.contents() == before
+
+    def test_a_class_that_cannot_be_read_loses_nothing(self, school: Served, desk: Desk) -> None:
+        import_into(desk, school, window(school.place))
+        before = desk.contents()
+        days = window(school.place, 21)
+        intake = desk.begin()
+
+        async def part(connector: Any) -> None:
+            async for unit in connector.read(days):
+                if "7001" not in unit.name:
+                    intake.commit(unit.name, (await unit.read()).make())
+
+        school.connector(part)
+        ledger = intake.finish().ledger
+        assert sum(c["removed"] for c in ledger.values()) == 0
+        assert desk.contents() == before
+
+
+def is_of_old_absence(line: str, desk: Desk, now: datetime) -> bool:
+    """Whether a difference is an absence that was deleted before the look-back, which no import of it can see."""
+    entity, key, *_ = line.replace(":", " ", 1).split(" ", 2)
+    if entity != "attendance" or "not in the truth" not in line:
+        return False
+    lesson = desk.rows("lessons")[key.split(":")[0]]
+    return isinstance(lesson, Lesson) and lesson.date < (now - timedelta(days=21)).date().isoformat()
