@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Final
+
+import msgspec
 
 from canonical.calendar import SchoolCalendar
 from canonical.entities import Lesson, Person
 from canonical.view import JournalView, Place
 from connectors.contract import Institution
 from pipelines.completeness.fill import day_is_over, is_recorded, place_of
-from pipelines.completeness.rule import Ground, Names, Suspicion
-
-_WORD: Final = re.compile(r"[\w-]+")
-_STRING: Final = re.compile(r'"([^"]+)"')
+from pipelines.completeness.rule import Ground, Names, Pointer, Suspicion
 
 Aside = tuple[str, str | None, str]
 """An open entry of the quarantine: entity, key, raw form."""
+
+_WORDS: Final = {"lesson": ("lesson",), "student": ("student", "person", "pupil")}
+"""Names of portals' fields, by what they point at, hold one of these."""
+
+_FIRST_IN_KEY: Final = {"attendance": "lesson", "period_marks": "student"}
+"""Entities whose made keys begin with the key of another record (canonical.md)."""
 
 
 class Case:
@@ -159,17 +162,41 @@ class Case:
     # -- quarantine ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def _words_aside(self) -> dict[str, set[str]]:
-        words: dict[str, set[str]] = defaultdict(set)
-        for entity, key, body in self._aside:
-            words[entity].update(_WORD.findall(body), _STRING.findall(body))
-            if key is not None:
-                words[entity].update((key, *key.split(":")))
-        return words
+    def _set_aside(self) -> set[Pointer]:
+        return {pointer for entry in self._aside for pointer in pointers(*entry)}
 
-    def is_aside(self, entity: str, key: str) -> bool:
-        """Whether the quarantine holds a record of an entity that has this key, or that names it."""
-        return key in self._words_aside.get(entity, ())
+    def is_aside(self, pointer: Pointer) -> bool:
+        """Whether the quarantine holds such a record."""
+        return pointer in self._set_aside
+
+
+def pointers(entity: str, key: str | None, body: str) -> Iterator[Pointer]:
+    """What can be told of an entry of the quarantine: its key, and the lesson and the pupil that it seems to be about."""
+    if key is not None:
+        yield entity, "key", key
+        if entity in _FIRST_IN_KEY and ":" in key:
+            yield entity, _FIRST_IN_KEY[entity], key.partition(":")[0]
+    try:
+        raw = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return
+    for name, value in _named(raw):
+        for field, words in _WORDS.items():
+            if any(word in name.casefold() for word in words):
+                yield entity, field, str(value)
+
+
+def _named(raw: Any) -> Iterator[tuple[str, str | int]]:
+    """Every text and number of a JSON value that has a name."""
+    if isinstance(raw, list):
+        for item in raw:
+            yield from _named(item)
+    elif isinstance(raw, dict):
+        for name, value in raw.items():
+            if type(value) in {str, int}:
+                yield name, value
+            else:
+                yield from _named(value)
 
 
 def full_name(person: Person) -> str:

@@ -95,7 +95,7 @@ def doubt(suspicion: Suspicion, case: Case, max_age: timedelta) -> Doubt | None:
     What came too late came too late, whenever that was read. What is wrong may have been put right since it was read. That
     something is missing can be told only from a complete read, made when it should have been there.
     """
-    if any(case.is_aside(entity, key) for entity, key in suspicion.records):
+    if any(map(case.is_aside, suspicion.records)):
         return "in_quarantine"
     if suspicion.ground is Ground.LATE:
         return None

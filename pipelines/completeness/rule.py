@@ -38,6 +38,10 @@ class RuleSettings(BaseModel):
     answers: Role = "teacher"
 
 
+Pointer = tuple[str, str, str]
+"""A record of an entity that has a key, or points at one: `("marks", "lesson", "l1")`, `("marks", "key", "m1")`."""
+
+
 class Ground(StrEnum):
     """Why something is suspected.
 
@@ -67,8 +71,8 @@ class Suspicion:
 
     `about` are the keys that make it this one and no other; with rule, institution and source they are its identity. `day`
     is the day to which it belongs (`YYYY-MM-DD`), by which it lies inside a window or outside. `read_at` is when its place
-    was last read completely. A `LATE` thing was done at `done_at`. A `MISSING` thing can be told from `since` on (null: from `due_at` on). `records` are the
-    records (entity, key) that must not be in quarantine: what stands there may be the very thing that is missed.
+    was last read completely. A `LATE` thing was done at `done_at`. A `MISSING` thing can be told from `since` on (null: from `due_at` on). `records` are those
+    that must not be in quarantine: what lies there may be the very thing that is missed.
     `message` is Russian and names no pupil; `lesson`, `student` and `period` are keys.
     """
 
@@ -80,7 +84,7 @@ class Suspicion:
     done_at: datetime | None = None
     since: datetime | None = None
     read_at: datetime | None = None
-    records: tuple[tuple[str, str], ...] = ()
+    records: tuple[Pointer, ...] = ()
     severity: Severity | None = None
     names: Names = Names()
     lesson: str | None = None

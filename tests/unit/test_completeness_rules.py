@@ -175,8 +175,8 @@ class TestUnrecordedLesson:
         ("entity", "key", "body"),
         [
             ("lessons", "l", '{"id": "l", "date": 7}'),
-            ("lessons", None, '{"id":"l","date":7}'),
-            ("marks", "m", '{"id":1,"lesson":"l"}'),
+            ("marks", "m", '{"id":1,"schedule_lesson_id":"l"}'),
+            ("works", None, '{"works": [{"id": 1}, {"id": 2, "lesson_str": "l"}]}'),
             ("attendance", "l:p1", "{}"),
         ],
     )
@@ -185,7 +185,12 @@ class TestUnrecordedLesson:
         assert (found(made, self.RULE), undecided(made, self.RULE)) == ([], {"in_quarantine": 1})
 
     def test_what_else_lies_in_quarantine_excuses_nobody(self) -> None:
-        aside = [("lessons", "l2", '{"id": "l2"}'), ("people", "l", '{"id": "l"}')]
+        aside = [
+            ("lessons", "l2", '{"id": "l2", "name": "l"}'),
+            ("people", "l", '{"id": "l", "lesson": "l"}'),
+            ("marks", "l", '{"value": "l"}'),
+            ("attendance", "x:l", "broken l"),
+        ]
         assert found(verdict([*CLASS, PLANNED], MIDNIGHT, KRU, aside=aside), self.RULE) == ["l"]
 
     def test_only_days_that_are_asked_for(self) -> None:

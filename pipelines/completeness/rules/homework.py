@@ -47,7 +47,7 @@ def missing(case: Case, settings: HomeworkMissingSettings) -> Iterator[Suspicion
                 f"домашнее задание не внесено (срок — {_when(case, due_at)})",
                 due_at=due_at,
                 read_at=case.read_at("lessons", lesson),
-                records=(("lessons", lesson.key), ("works", lesson.key)),
+                records=(("lessons", "key", lesson.key), ("works", "lesson", lesson.key)),
             )
 
 

@@ -40,7 +40,7 @@ def not_russian(case: Case, settings: LanguageSettings) -> Iterator[Suspicion]:
                 Ground.WRONG,
                 f"запись не на русском языке ({', '.join(_NAMES[f] for f in foreign)})",
                 read_at=case.read_at("lessons", lesson),
-                records=(("lessons", lesson.key),),
+                records=(("lessons", "key", lesson.key),),
             )
 
 

@@ -25,19 +25,19 @@ def unrecorded(case: Case, settings: LessonSettings) -> Iterator[Suspicion]:
     what = "урок не записан в журнал" if case.is_school else "занятие не записано в журнал"
     for lesson in case.lessons:
         if not (case.is_recorded(lesson) or is_doubtful(lesson) or is_on_free_day(case.view, lesson, case.calendar)):
-            yield from _missing(case, settings, lesson, what, ("lessons", "works", "marks", "attendance"))
+            yield from _missing(case, settings, lesson, what, ("works", "marks", "attendance"))
 
 
 def topic_missing(case: Case, settings: LessonSettings) -> Iterator[Suspicion]:
     """Recorded lessons without a topic when their day is over."""
     what = f"не указана тема {'урока' if case.is_school else 'занятия'}"
-    yield from _recorded_without(case, settings, lambda x: x.topic is None, what, ("lessons",))
+    yield from _recorded_without(case, settings, lambda x: x.topic is None, what, ())
 
 
 def attendance_not_taken(case: Case, settings: LessonSettings) -> Iterator[Suspicion]:
     """Recorded lessons of which the portal says that attendance was not taken."""
     what = "посещаемость не отмечена"
-    yield from _recorded_without(case, settings, lambda x: x.attendance_taken is False, what, ("lessons", "attendance"))
+    yield from _recorded_without(case, settings, lambda x: x.attendance_taken is False, what, ("attendance",))
 
 
 def _recorded_without(
@@ -51,7 +51,7 @@ def _recorded_without(
 def _missing(
     case: Case, settings: LessonSettings, lesson: Lesson, what: str, entities: tuple[str, ...]
 ) -> Iterator[Suspicion]:
-    """A suspicion, once the deadline is over; `entities` are those whose records would have filled the gap."""
+    """A suspicion, once the deadline is over; a record of one of `entities` would have filled the gap."""
     due_at = case.day_is_over(lesson.date) + timedelta(days=settings.days)
     if due_at <= case.moment:
         yield case.of_lesson(
@@ -60,7 +60,7 @@ def _missing(
             what,
             due_at=due_at,
             read_at=case.read_at("lessons", lesson),
-            records=tuple((entity, lesson.key) for entity in entities),
+            records=(("lessons", "key", lesson.key), *((entity, "lesson", lesson.key) for entity in entities)),
         )
 
 

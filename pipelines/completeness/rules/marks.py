@@ -114,7 +114,7 @@ def _wrong_mark(case: Case, work: Work, mark: Mark, what: str) -> Iterator[Suspi
     if lesson and case.inside(lesson.date):
         yield case.of_lesson(
             lesson, Ground.WRONG, what, about=(mark.key,), student=mark.student,
-            read_at=case.read_at("marks", lesson), records=(("marks", mark.key),),
+            read_at=case.read_at("marks", lesson), records=(("marks", "key", mark.key),),
         )  # fmt: skip
     elif lesson is None:
         day = _own_day(case, mark.recorded_at) or work.checked_on or work.due_on
@@ -146,7 +146,7 @@ def _without_lesson(
         message=f"{', '.join(filter(None, (when, case.where(course))))}: {what}",
         day=day,
         read_at=case.read_place(entity, place),
-        records=((entity, mark.key),),
+        records=((entity, "key", mark.key),),
         names=case.names(course),
         student=mark.student,
         period=period,

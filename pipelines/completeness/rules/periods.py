@@ -231,7 +231,7 @@ def _missing(
         due_at=term.due_at,
         since=term.since,
         read_at=read_at,
-        records=(("period_marks", student),),
+        records=(("period_marks", "student", student),),
         severity=settings.last_days_severity if waiting else None,
         names=case.names(course.key),
         student=student,
