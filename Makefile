@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-inde
   --python-version 3.11 --custom-compile-command "make lock"
 STANDING := canonical connectors pipelines reconcile svod tests benchmarks
 
-.PHONY: help install dev demo test lint format bench lock clean
+.PHONY: help install dev demo test test-clients lint format bench lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -38,6 +38,9 @@ demo: install  ## start stand-in portals and do the whole job on them
 
 test: dev  ## run the tests (PostgreSQL comes as a wheel if the machine has none)
 	@$(BIN)/pytest -q
+
+test-clients: dev  ## run clients that others wrote, from the package index, against the stand-ins
+	@$(BIN)/pytest -q -m clients
 
 lint: dev  ## ruff, mypy --strict, import direction
 	@$(BIN)/ruff check $(STANDING)
