@@ -45,8 +45,8 @@ class Portal:
     """The portal's state and its modes.
 
     `pool` sessions an account may have at once, each ending after `idle_seconds` without use; `redirects`: a lost session
-    is sent to the login page instead of 401; `old_absences`, `flat_rooms`: words and fields of other builds; `chunked`: the
-    session's cookie comes in pieces; `empty_login`: the sign-in answers without a body; `esia_only`: no passwords;
+    is sent to the login page instead of 401; `old_absences`, `flat_rooms`: words and fields of other builds; `chunked`: a
+    session needs a second cookie, which comes in pieces; `empty_login`: the sign-in answers without a body; `esia_only`: no passwords;
     `maintenance`: a page in the place of everything, with this status; `permissions` of the staff account; `other_tenants`:
     further institutions of the account, of which the last is the current one after signing in.
     """
@@ -87,11 +87,11 @@ class Portal:
 
     def session(self, request: Request) -> SignedIn | None:
         cookies = request.cookies
-        token = cookies.get(".AspNetCore.Session")
-        if self.chunked and cookies.get(".AspNetCore.Cookies") == "chunks-2":
-            token = cookies.get(".AspNetCore.CookiesC1", "") + cookies.get(".AspNetCore.CookiesC2", "")
-        elif token is None:
-            token = cookies.get(".AspNetCore.Cookies")
+        token = cookies.get(".AspNetCore.Session") or cookies.get(".AspNetCore.Cookies")
+        if self.chunked:
+            whole = cookies.get(".AspNetCore.Cookies") == "chunks-2"
+            pieces = [cookies.get(f".AspNetCore.CookiesC{n}", "") for n in (1, 2)]
+            token = "".join(pieces) if whole else None
         now = time.monotonic()
         for name in [n for n, s in self.sessions.items() if now - s.used > self.idle_seconds]:
             del self.sessions[name]
@@ -117,7 +117,7 @@ class Portal:
             answer.set_cookie(".AspNetCore.CookiesC2", token[16:])
         elif remember:
             answer.set_cookie(".AspNetCore.Cookies", token, max_age=5 * 86400)
-        else:
+        if not remember:
             answer.set_cookie(".AspNetCore.Session", token)
         return answer
 
