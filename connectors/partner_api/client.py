@@ -149,12 +149,19 @@ class PartnerApi:
 
 
 async def gathered(*calls: Awaitable[T]) -> list[T]:
-    """What several calls give, asked at once; waits for all of them before it raises what one has raised."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results  # type: ignore[return-value]
+    """What several calls give, asked at once; waits for all of them before it raises the error of one."""
+    settled = await asyncio.gather(*(_settled(call) for call in calls))
+    for _, error in settled:
+        if error is not None:
+            raise error
+    return [value for values, _ in settled for value in values]
+
+
+async def _settled(call: Awaitable[T]) -> tuple[tuple[T, ...], ConnectorError | None]:
+    try:
+        return (await call,), None
+    except ConnectorError as error:
+        return (), error
 
 
 async def attempt(call: Awaitable[T]) -> T | ConnectorError:

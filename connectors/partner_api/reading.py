@@ -7,18 +7,19 @@ teachers have left (portal facts, section 11); without that a pupil's course in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 
-from canonical.batch import Batch, Origin
+from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.years import Stretch, grid
 from connectors.contract import Context, Reading, Unit, Window, ready
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
+from connectors.errors import AccessDeniedError, ConnectorError
 from connectors.http import Answer
 from connectors.partner_api import mapper, people, wire
+from connectors.partner_api.asking import FOUND_ON_THE_WAY, Asker
 from connectors.partner_api.client import Account, PartnerApi, attempt, gathered, if_shown
 from connectors.partner_api.finals import Register, finals_batch, has_year_marks
 from connectors.partner_api.journal import Bells, View, bells_of, journal_batch, lesson_keys
@@ -37,9 +38,6 @@ _END_OF_YEAR: Final = timedelta(days=31)
 _CLASSES: Final = frozenset({"class", "study_group", None})
 """Kinds of groups that have periods and final marks of their own; a broken group may be one."""
 
-_FOUND_ON_THE_WAY: Final = ("people", "subjects", "groups")
-"""Entities that lessons may add to, so that they are complete only when all the year's lessons were read."""
-
 
 class Reader:
     """One reading. What earlier steps have found out is kept for later ones."""
@@ -47,6 +45,7 @@ class Reader:
     def __init__(self, context: Context, api: PartnerApi, window: Window, school: str, account: Account) -> None:
         self.context = context
         self.api = api
+        self.asker = Asker(api)
         self.window = window
         self.year = window.year
         self.school = school
@@ -63,69 +62,25 @@ class Reader:
         self.ends: dict[str, date] = {}
         self.courses: set[Pair] = set()
         self.readable: set[str] = set()
-        self.unsure: set[str] = set()
-        self._met: set[str] = set()
-        self._bells: Bells | None = None
-        self._read: list[Origin] = []
-        self._lost: list[Unit] = []
+        self._school_bells: tuple[Answer | None] | None = None
 
     async def units(self) -> AsyncIterator[Unit]:
         """The window as units, in an order in which nothing waits for another unit."""
         for step in (self._school, self._pupils, self._periods, self._journals, self._finals, self._closing):
             async for unit in step():
                 yield unit
-            while self._lost:
-                yield self._lost.pop(0)
-
-    # -- asking --------------------------------------------------------------------------------------------------
-
-    async def _ask(self, name: str, call: Awaitable[Answer], *, optional: bool = False) -> Answer | None:
-        """An answer, or null: then what is missing is reported as a lost unit, unless the portal need not tell it."""
-        got = await attempt(call)
-        if isinstance(got, ConnectorError):
-            if not (optional and isinstance(got, AccessDeniedError | NotFoundError)):
-                self._lose(name, got)
-            return None
-        self._read.append(got.origin)
-        return got
-
-    def _lose(self, name: str, error: ConnectorError) -> None:
-        self.unsure.update(_FOUND_ON_THE_WAY)
-
-        async def read() -> Reading:
-            raise error
-
-        self._lost.append(Unit(name, read))
-
-    async def _births(self, answers: Iterable[Answer]) -> list[Answer]:
-        """The logins of people, for their birth dates."""
-        users = people.users_of(answers)
-        got = await attempt(self.api.users(users)) if users else []
-        if isinstance(got, ConnectorError):
-            self._lose("birth dates", got)
-            return []
-        self._read += [answer.origin for answer in got]
-        return got
-
-    async def _meet(self, keys: Iterable[str]) -> people.Strangers:
-        """Staff who are named and do not stand on the staff list, each once: they have left."""
-        new = sorted(set(keys) - self.staff - self._met)
-        self._met.update(new)
-        got = await gathered(*(self._ask(f"person {k}", self.api.person(k), optional=True) for k in new))
-        answers = [answer for answer in got if answer is not None]
-        if len(answers) < len(new):
-            self.unsure.add("people")
-        return people.Strangers(tuple(answers), tuple(await self._births(answers)))
+            while self.asker.lost:
+                yield self.asker.lost.pop(0)
 
     # -- the school ----------------------------------------------------------------------------------------------
 
     async def _school(self) -> AsyncIterator[Unit]:
         api, school, year = self.api, self.school, self.year
         teachers, subjects, types, groups = await gathered(
-            self._ask("teachers", listed(api.teachers(school))),
-            self._ask("subjects", listed(api.subjects(school))),
-            self._ask("kinds of work", listed(api.work_types(school)), optional=True),
-            self._ask("groups", listed(api.groups(school)), optional=True),
+            self.asker.ask("teachers", listed(api.teachers(school))),
+            self.asker.ask("subjects", listed(api.subjects(school))),
+            self.asker.ask("kinds of work", listed(api.work_types(school)), optional=True),
+            self.asker.ask("groups", listed(api.groups(school)), optional=True),
         )
         notes = Batch()
         self.staff = people.staff_keys(teachers) if teachers else set()
@@ -135,7 +90,7 @@ class Reader:
         self.teachers = mapper.taught_by(memberships, notes)
         lists = [(groups, items_of(groups))] if groups else mapper.groups_of_teachers(memberships.values())
         if groups is None:
-            self.unsure.add("groups")
+            self.asker.unsure.add("groups")
         for _, items in lists:
             self.places.update(mapper.places(items, year, college=self.college))
         if not lists:
@@ -147,7 +102,7 @@ class Reader:
         self._doubt("subjects", subjects, "id")
         self._doubt("groups", groups, "id")
         curators, told = await self._curators()
-        strangers = await self._meet(curators.values())
+        strangers = await self.asker.meet(set(curators.values()) - self.staff)
         kept = [a for a in (*self.account.answers, teachers, subjects, types, groups) if a]
         answers = (*kept, *memberships.values(), *told, *strangers.answers, *strangers.births)
 
@@ -168,19 +123,21 @@ class Reader:
     def _doubt(self, entity: str, answer: Answer | None, name: str) -> None:
         """An entry without a readable key may be any of its kind."""
         if answer and not all(wire.id_of(item, name) for item in items_of(answer)):
-            self.unsure.add(entity)
+            self.asker.unsure.add(entity)
 
     async def _memberships(self) -> dict[str, Answer]:
         """What teachers teach to whom, teacher by teacher."""
         keys = sorted(self.staff)
-        got = await gathered(*(self._ask(f"memberships {k}", self.api.memberships(k), optional=True) for k in keys))
+        got = await gathered(
+            *(self.asker.ask(f"memberships {k}", self.api.memberships(k), optional=True) for k in keys)
+        )
         return {key: answer for key, answer in zip(keys, got, strict=True) if answer}
 
     async def _curators(self) -> tuple[dict[str, str], list[Answer]]:
         """Class teachers by class; the portal need not tell them."""
         classes = [g for g, place in self.places.items() if place.kind in {"class", "study_group"}]
         got = await gathered(
-            *(self._ask(f"class teacher {g}", self.api.class_teacher(g), optional=True) for g in classes)
+            *(self.asker.ask(f"class teacher {g}", self.api.class_teacher(g), optional=True) for g in classes)
         )
         found = {g: key for g, answer in zip(classes, got, strict=True) if answer and (key := key_of(answer.json()))}
         return found, [answer for answer in got if answer]
@@ -190,7 +147,7 @@ class Reader:
     async def _pupils(self) -> AsyncIterator[Unit]:
         rosters = [r for r in await gathered(*(self._roster(g) for g in self.places)) if r]
         lists = [answer for r in rosters for answer in (r.students, r.persons)]
-        births = await self._births(lists)
+        births = await self.asker.births(lists)
         answers = (*lists, *births)
         aside = self.staff - {key for r in rosters for item in items_of(r.students) if (key := key_of(item))}
 
@@ -206,19 +163,19 @@ class Reader:
 
     async def _roster(self, group: str) -> Roster | None:
         name = f"pupils {group}"
-        students = await self._ask(name, listed(self.api.students(group)))
-        persons = await self._ask(name, listed(self.api.persons(group))) if students else None
+        students = await self.asker.ask(name, listed(self.api.students(group)))
+        persons = await self.asker.ask(name, listed(self.api.persons(group))) if students else None
         if students is None or persons is None:
             return None
         roster = Roster(group, students, persons)
         self.members[group] = roster.members(self.staff)
         if not roster.is_readable():
-            self.unsure.add("people")
+            self.asker.unsure.add("people")
         return roster
 
     async def _periods(self) -> AsyncIterator[Unit]:
         classes = [g for g, place in self.places.items() if place.kind in _CLASSES]
-        got = await gathered(*(self._ask(f"periods {g}", listed(self.api.periods(g))) for g in classes))
+        got = await gathered(*(self.asker.ask(f"periods {g}", listed(self.api.periods(g))) for g in classes))
         answers = {g: answer for g, answer in zip(classes, got, strict=True) if answer}
         self.years = mapper.year_periods(answers, self.year)
         self.ends = {g: end for g, answer in answers.items() if (end := mapper.last_day(answer))}
@@ -250,21 +207,20 @@ class Reader:
         return (group, *(g for g, p in self.places.items() if p.kind == "subgroup" and p.parent == group))
 
     async def _journal(self, group: str, queue: list[str]) -> AsyncIterator[Unit]:
-        notes = Batch()
-        bells = await self._bells_of(group, notes)
+        bells, told = await self._bells_of(group)
         pieces = self._pieces()
         got = await gathered(*(attempt(listed(self.api.lessons(group, p.start, p.end))) for p in pieces))
         taught = Taught()
         lessons: list[tuple[Stretch, Answer]] = []
         for piece, answer in zip(pieces, got, strict=True):
             if isinstance(answer, ConnectorError):
-                self._lose(self._piece_name(group, piece), answer)
+                self.asker.lose(self._piece_name(group, piece), answer)
                 taught.whole = False
                 continue
-            self._read.append(answer.origin)
+            self.asker.read.append(answer.origin)
             taught.take(items_of(answer), answer.origin)
             lessons.append((piece, answer))
-        yield await self._courses(group, taught, queue, notes)
+        yield await self._courses(group, taught, queue, told)
         elsewhere = frozenset(queue) - {group}
         view = View(
             self.context.zone,
@@ -290,37 +246,42 @@ class Reader:
         number = (piece.start - self.year.start).days // PIECE_DAYS
         return f"lessons {group} {self.year.start + timedelta(days=number * PIECE_DAYS)}"
 
-    async def _bells_of(self, group: str, notes: Batch) -> Bells:
-        """A group's bells; where the portal does not tell them the school's, if it has only one timetable."""
-        answer = await self._ask(f"bells {group}", self.api.timetables(group), optional=True)
-        own = bells_of(answer, notes) if answer else None
-        if own is not None:
-            return own
-        if self._bells is None:
-            answer = await self._ask("bells", self.api.school_timetables(self.school), optional=True)
-            body = answer.json() if answer else None
-            several = isinstance(body, list) and len(body) > 1
-            self._bells = (bells_of(answer, notes) if answer and not several else None) or Bells()
-        return self._bells
+    async def _bells_of(self, group: str) -> tuple[Bells, tuple[Answer, ...]]:
+        """A group's bells, and who told them: itself, or else the school, if that has only one timetable."""
+        own = await self.asker.ask(f"bells {group}", self.api.timetables(group), optional=True)
+        if own and (bells := bells_of(own, Batch())):
+            return bells, (own,)
+        if self._school_bells is None:
+            call = self.api.school_timetables(self.school)
+            self._school_bells = (await self.asker.ask("bells", call, optional=True),)
+        (answer,) = self._school_bells
+        body = answer.json() if answer else None
+        if answer is None or (isinstance(body, list) and len(body) > 1):
+            return Bells(), ()
+        return bells_of(answer, Batch()) or Bells(), (answer,)
 
-    async def _courses(self, group: str, taught: Taught, queue: list[str], notes: Batch) -> Unit:
-        """What a group's lessons show beside themselves: courses, and what no list has named."""
+    async def _courses(self, group: str, taught: Taught, queue: list[str], told: tuple[Answer, ...]) -> Unit:
+        """What a group's lessons show beside themselves: courses, and what no list has named.
+
+        `told` are the answers about its bells, which make no record of their own and are kept with these.
+        """
         adopted = await self._adopt(taught.groups() - self.places.keys(), queue)
         own = taught.without(set(queue) - {group})
         if own.whole:
             self.readable.add(group)
         else:
-            self.unsure.update(_FOUND_ON_THE_WAY)
-        strangers = await self._meet(own.teachers)
+            self.asker.unsure.update(FOUND_ON_THE_WAY)
+        strangers = await self.asker.meet(own.teachers - self.staff)
         subjects = {k: said for k, said in own.subjects.items() if k not in self.subjects}
         self.subjects.update(subjects)
         self.courses.update(own.courses)
         covered = self.whole and own.whole and self.places[group].kind not in _CLASSES
-        answers = (*strangers.answers, *strangers.births, *(a for one in adopted for a in one.answers))
+        answers = (*told, *strangers.answers, *strangers.births, *(a for one in adopted for a in one.answers))
 
         def make() -> Batch:
             batch = mapper.begun(answers)
-            batch.drift.update(notes.drift)
+            for answer in told:
+                bells_of(answer, batch)
             for said, origin in subjects.values():
                 mapper.add_subjects(batch, [said], origin)
             people.add_strangers(batch, strangers)
@@ -341,17 +302,17 @@ class Reader:
         adopted = []
         known = self.staff | {person for members in self.members.values() for person in members}
         for group in sorted(groups):
-            answer = await self._ask(f"group {group}", self.api.group(group), optional=True)
+            answer = await self.asker.ask(f"group {group}", self.api.group(group), optional=True)
             found = mapper.places([answer.json()], self.year, college=self.college) if answer else {}
             if answer is None or group not in found:
-                self.unsure.add("groups")
+                self.asker.unsure.add("groups")
                 continue
             self.places[group] = found[group]
             if self._is_by_itself(group):
                 queue.append(group)
             roster = await self._roster(group)
-            births = await self._births((roster.students, roster.persons)) if roster else []
-            adopted.append(people.Adopted(answer, roster, tuple(births), frozenset(known)))
+            births = await self.asker.births((roster.students, roster.persons)) if roster else ()
+            adopted.append(people.Adopted(answer, roster, births, frozenset(known)))
         return adopted
 
     async def _read_piece(self, group: str, view: View, piece: Stretch, lessons: Answer) -> Reading:
@@ -407,8 +368,8 @@ class Reader:
         """What is complete now that all lists and the whole year's lessons have been read."""
         scopes = [
             mapper.covers_year(entity, self.year) if entity == "groups" else Scope(entity)
-            for entity in _FOUND_ON_THE_WAY
-            if entity not in self.unsure
+            for entity in FOUND_ON_THE_WAY
+            if entity not in self.asker.unsure
         ]
 
         def make() -> Batch:
@@ -417,7 +378,7 @@ class Reader:
             return batch
 
         if self.whole and self.places and scopes:
-            read = sorted(self._read, key=lambda o: (o.request, o.sha256))
+            read = sorted(self.asker.read, key=lambda o: (o.request, o.sha256))
             yield ready(f"whole {self.year.name}", Reading(read, make, _digest(scopes)))
 
 
