@@ -71,7 +71,7 @@ def test_for_one_institution_and_over_all(site: Installation) -> None:
     (table,) = one["tables"]
     assert one["title"] == "Успеваемость групп"
     assert [(r["kind"], r["cells"]["group"], r["cells"]["success"]) for r in table["rows"]] == [
-        ("row", "7А", 75.0), ("subtotal", "Итого по учреждению", 75.0),
+        ("row", "7А", 75.0), ("subtotal", "Итого", 75.0),
     ]  # fmt: skip
     everyone = site.json("report", "Успеваемость групп", "--format", "json")
     groups = [r["group"] for r in everyone["tables"][0]["rows"]]

@@ -13,7 +13,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from pipelines.reporting.document import NO_DATA, Cell, Kind, Report, Row, Table, blocks, grouped_rows
 from pipelines.reporting.formats import Format
-from pipelines.reporting.layout import NUMBERS, PORTRAIT, heads, is_wide, label_span, lines, merged, whose, width
+from pipelines.reporting.layout import NUMBERS, heads, is_wide, label_span, lines, merged, whose, width
 
 _FORMATS: Final[dict[Kind, str]] = {"integer": "0", "decimal": "0.00", "percent": "0.0", "date": "dd.mm.yyyy"}
 _LINE: Final = 12.75
@@ -26,8 +26,14 @@ _SIDE, _HEIGHT = 0.4, 0.55
 """Margins in inches."""
 _A4: Final = (595.3, 841.9)
 """Points."""
+_BLANK: Final = 15.0
+"""Points of a row whose height is not set."""
+_LITTLE_OVER: Final = 1.2
+"""A table that is longer than a page by no more than this is pressed onto the page."""
 _SMALLEST: Final = 55
 """Percent to which a sheet may be scaled down; a wider one goes over several pages, the first columns on each."""
+_NOTES: Final = 95
+"""The width of a sheet of notes."""
 _NUMERAL: Final = re.compile(r"[1-9]\d{0,2}")
 
 
@@ -199,12 +205,16 @@ class _Page:
                 if not merged(columns, n, len(block)):
                     self._write(self.at, n, cell, columns[n].kind, look)
                     if isinstance(cell, str) and columns[n].kind == "text":
-                        tall = max(tall, lines(cell, sum(self.widths[n : label if n == 0 else n + 1]) - 2))
+                        tall = max(tall, lines(cell, self._room(n, label if n == 0 else n + 1)))
                 elif self.at == top:
                     self.sheet.merge_range(top, n, top + len(block) - 1, n, "", look)
                     self._write(top, n, cell, columns[n].kind, look)
             self._height(tall * _LINE)
             self.at += 1
+
+    def _room(self, first: int, end: int) -> int:
+        """Characters that surely fit beside each other in the columns from `first` up to `end`."""
+        return max(1, int((sum(self.widths[first:end]) - 1) * 0.88))
 
     def _write(self, row: int, column: int, cell: Cell, kind: Kind, look: Look) -> None:
         match cell:
@@ -251,7 +261,8 @@ class _Page:
         )
         scale = int(97 * across / sum(_points(w) for w in self.widths))
         if scale >= _SMALLEST and not any(row.block for row in self.table.rows):
-            sheet.fit_to_pages(1, 0)
+            over = sum(self.heights.get(row, _BLANK) for row in range(self.at)) / (100 * height / min(100, scale))
+            sheet.fit_to_pages(1, 1 if 1 < over <= _LITTLE_OVER else 0)
             return
         scale = max(_SMALLEST, min(100, scale))
         sheet.set_print_scale(scale)
@@ -261,7 +272,7 @@ class _Page:
         """Where pages end so that no block is parted; `page` is how many points of rows one holds."""
         repeated = sum(self.heights[row] for row in range(self.first_head, self.first_row))
         breaks: list[int] = []
-        used = sum(self.heights.get(row, _LINE) for row in range(self.first_row))
+        used = sum(self.heights.get(row, _BLANK) for row in range(self.first_row))
         at = self.first_row
         for end in ends:
             block = sum(self.heights[row] for row in range(at, end))
@@ -286,11 +297,11 @@ def _tallness(text: str, room: int, *, upright: bool) -> float:
 
 
 def _notes_sheet(sheet: Worksheet, looks: _Looks, report: Report) -> None:
-    sheet.set_column(0, 0, PORTRAIT - 10, looks())
+    sheet.set_column(0, 0, _NOTES, looks())
     sheet.write_string(0, 0, report.title, looks(bold=True, font_size=13, text_wrap=True))
     for row, note in enumerate(report.notes, 1):
         sheet.write_string(row, 0, note, looks(text_wrap=True))
-        sheet.set_row(row, lines(note, PORTRAIT - 12) * _LINE + 3)
+        sheet.set_row(row, lines(note, _NOTES) * _LINE + 3)
     sheet.set_paper(9)
     sheet.set_margins(left=_SIDE, right=_SIDE, top=_HEIGHT, bottom=_HEIGHT)
     sheet.fit_to_pages(1, 0)

@@ -90,7 +90,7 @@ def _look(journal: Journal, asked: Asked, found: _Found) -> None:
     told = tells_attendance(journal)
     institution = journal.institution.name
     lines: list[_Line] = []
-    total = _Line(institution, "Итого по учреждению")
+    total = _Line(institution, "Итого")
     for group in asked.classes(journal):
         span = asked.span(journal, group.key)
         if span is None:

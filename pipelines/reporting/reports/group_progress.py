@@ -93,7 +93,7 @@ def build(journals: Iterable[Journal], asked: Asked) -> Body:
         if len(rows) > before:
             institutions += 1
             overall.include(total)
-            cells = ("Итого по учреждению", None, None, *_cells(total))
+            cells = ("Итого", None, None, *_cells(total))
             rows.append(Row(cells, "subtotal", group=journal.institution.name))
     asked.check()
     if institutions > 1:

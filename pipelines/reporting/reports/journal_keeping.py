@@ -35,14 +35,14 @@ _COUNTS: Final = (
 _COURSES: Final = (
     Column("group", "Группа", width=13, fixed=True),
     Column("subject", "Предмет (дисциплина)", width=26, fixed=True),
-    Column("teacher", "Преподаватель", width=24, fixed=True),
+    Column("teacher", "Преподаватель", width=26, fixed=True),
     *_COUNTS,
 )
 _TEACHERS: Final = (Column("teacher", "Преподаватель", width=34, fixed=True), *_COUNTS)
 _NOTES: Final = (
     "Учтены занятия месяца, кроме отменённых, день которых уже прошёл, если после этого дня журнал был прочитан целиком: журнал заполняется в день занятия (TEX 4.5.2).",
     "Заполнено — занятие записано в журнал, указана тема и отмечена посещаемость (насколько портал об этом сообщает).",
-    "«В день занятия» и «позже» — по времени первой записи, если портал его сообщает; сумма этих граф может быть меньше числа записанных занятий.",
+    "«В день занятия» и «позже» — по времени записи, если портал его сообщает; сумма этих граф может быть меньше числа записанных занятий.",
     "Домашнее задание задаётся не на каждом занятии: его отсутствие само по себе не является нарушением.",
     "Преподаватель — тот, кто провёл занятие; если он не указан, преподаватели курса. «Нет данных» — источник этого не сообщает.",
 )
@@ -96,10 +96,10 @@ def build(journals: Iterable[Journal], asked: Asked) -> Body:
         total = one.total.cells()
         for (*names, _), count in sorted(one.courses.items(), key=lambda c: (*map(sort_key, c[0][:3]), c[0][3])):
             courses.append(Row((*names, *count.cells()), group=one.institution))
-        courses.append(Row(("Итого по учреждению", None, None, *total), "subtotal", group=one.institution))
+        courses.append(Row(("Итого", None, None, *total), "subtotal", group=one.institution))
         for (name, _), count in sorted(one.teachers.items(), key=lambda c: (sort_key(c[0][0]), c[0][1])):
             teachers.append(Row((name, *count.cells()), group=one.institution))
-        teachers.append(Row(("Итого по учреждению", *total), "subtotal", group=one.institution))
+        teachers.append(Row(("Итого", *total), "subtotal", group=one.institution))
     if len(found) > 1:
         courses.append(Row(("Всего", None, None, *overall.cells()), "total"))
         teachers.append(Row(("Всего", *overall.cells()), "total"))
