@@ -293,7 +293,7 @@ FINDINGS: Final = Table(
     Column("waived_why", _text()),
     Index("findings_by_institution", "institution", "state"),
 )
-"""`state` is `new`, `confirmed`, `excused`, `fixed` or `back`; `closed_why` is `filled`, `rule_off` or `other_journal`. `day` is
+"""`state` is `new`, `confirmed`, `excused`, `fixed` or `back`; `closed_why` is `in_order`, `rule_off` or `other_journal`. `day` is
 the day to which the finding belongs, `done_at` when what came too late was done; `answers` is a role, `answerer` a name."""
 
 MATCHES: Final = Table(

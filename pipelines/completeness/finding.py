@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pipelines.completeness.rule import Role, Severity
 
 State = Literal["new", "confirmed", "excused", "fixed", "back"]
-Why = Literal["filled", "rule_off", "other_journal"]
+Why = Literal["in_order", "rule_off", "other_journal"]
 
 OPEN: Final[frozenset[State]] = frozenset({"new", "confirmed", "back"})
 """States of what waits for somebody."""
@@ -129,7 +129,7 @@ class Reach:
             return None
         if finding.source != self.source:
             return "other_journal" if finding.day is not None else None
-        return "filled" if finding.rule in self.judged else "rule_off"
+        return "in_order" if finding.rule in self.judged else "rule_off"
 
 
 def settle(
