@@ -32,6 +32,8 @@ _ERRORS: Final = MappingProxyType(
 )
 """Short code -> status, official code, text."""
 
+_DESCRIPTION: Final = '<div class="error__description">'
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -92,13 +94,12 @@ class _Counter:
         return self.error(request, "resourceUnavailable")
 
     def error(self, request: Request, code: str) -> Response:
-        """An error object; a page for those who do not ask for JSON."""
+        """An error object; some come as pages to those who do not ask for JSON."""
         status, official, text = _ERRORS[code]
         if self.errors_with_200:
             status = 200
-        accepts = request.headers.get("accept", "")
-        if "json" not in accepts and "*/*" not in accepts:
-            page = f'<html><body><div class="error__description">\n<p>{text}</p></div></body></html>'
+        if status in {404, 405} and "accept" not in request.headers:
+            page = f'<html><body>{_DESCRIPTION}\n<p>{text}</p>\n<p><a href="/">…</a></p></div></body></html>'
             return Response(page, status, {"Content-Type": "text/html"})
         return _json({"type": official if self.official_codes else code, "description": text}, status)
 
