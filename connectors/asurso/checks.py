@@ -33,9 +33,8 @@ async def check(client: Client) -> list[CheckLine]:
         ConnectorError: the portal cannot be reached, or does not let the account in.
 
     """
-    version = (await client.version()).text.strip().strip('"')
-    lines = [CheckLine("portal", ok=True, detail=f"answers, version {version[:40]}" if version else "answers")]
-    await client.sign_in()
+    version = await client.sign_in()
+    lines = [CheckLine("portal", ok=True, detail=f"answers, version {version}" if version else "answers")]
     lines.append(CheckLine("sign-in", ok=True, detail="the login and the password are good"))
     tenant = client.manner.tenant
     lines.append(CheckLine("institution", ok=True if tenant else None, detail=_institution(client)))

@@ -103,7 +103,7 @@ class SpoConnector:
         )
         for unit in self._list_units(lists, directory, window):
             yield unit
-        progress = Progress(window.year.start, lists.answers())
+        progress = Progress(window.year.start, [a.origin for a in lists.answers()])
         if not lists.whole():
             progress.missed()
         journals = _read(lists.journals)
@@ -119,7 +119,7 @@ class SpoConnector:
         batch = Batch()
         batch.covers(*of_everything(window, current, directory, progress, plans=plans))
         if batch.scopes:
-            yield ready(f"everything/{window.year.name}", Reading(progress.answers, lambda: batch))
+            yield ready(f"everything/{window.year.name}", Reading(progress.origins, lambda: batch))
 
     async def _lists(self) -> Lists:
         """Reads the lists.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from canonical.batch import Origin
 from canonical.coverage import Axis, Scope, Selector
 from canonical.years import AcademicYear
 from connectors.asurso.directory import Directory
@@ -41,11 +42,11 @@ class Progress:
 
     `owners` says which course gave a planned lesson first. Whether everything was read: `of_year`, all journals of the
     window's year; `of_all`, those of other years as well; `sheets`, all that can hold something. From `since` on all
-    lessons of all groups were read.
+    lessons of all groups were read. `origins` are of all answers; the answers themselves are let go group by group.
     """
 
     since: date
-    answers: list[Answer] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     of_year: bool = True
     of_all: bool = True

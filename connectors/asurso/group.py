@@ -7,10 +7,10 @@ from functools import partial
 
 import msgspec
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
 from connectors.archive import digest
-from connectors.asurso.client import Client, all_of
+from connectors.asurso.client import Client, all_of, unless_denied
 from connectors.asurso.coverage import Found, Progress, covered
 from connectors.asurso.directory import Directory
 from connectors.asurso.gradebooks import Gradebook, gradebooks
@@ -18,7 +18,7 @@ from connectors.asurso.journal import Surroundings, has_holes, read_page
 from connectors.asurso.sheets import SheetOf, read_sheet, speaks_of
 from connectors.asurso.structure import Page, Structure, page_of, structure
 from connectors.contract import Context, Reading, Unit, Window, ready
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, UnexpectedAnswerError
 from connectors.http import Answer
 
 
@@ -48,12 +48,13 @@ class GroupReading:
         """The group's own records, then its pages and sheets. `with_journal`: whether the account may see its journals."""
         batch, found = Batch(), Found()
         name = f"group/{self._group}/{self._window.year.name}"
-        answers: list[Answer] = []
+        origins: list[Origin] = []
         if with_journal:
             try:
-                answers.append(await self._client.entries(self._group))
-                found.books = gradebooks(answers[0], self._group, self._window, batch)
-                found.holes = bool(batch.rejects) or answers[0].json() is None
+                entries = await self._client.entries(self._group)
+                found.books = gradebooks(entries, self._group, self._window, batch)
+                found.holes = bool(batch.rejects) or entries.json() is None
+                origins.append(entries.origin)
             except ConnectorError as error:
                 if error.stops == "source":
                     raise
@@ -67,11 +68,11 @@ class GroupReading:
         made = structure(self._group, pages, self._directory, current, batch, found.lost_pages)
         found.holes = found.holes or any(r.key is None for r in batch.rejects)
         sheets = list(self._sheet_units(found, made))
-        answers += [a for _, a in (*found.pages, *found.sheets)]
-        self._progress.answers += answers
+        origins += [a.origin for _, a in (*found.pages, *found.sheets)]
+        self._progress.origins += origins
         batch.covers(*covered(self._group, found, made, self._window, self._directory, self._progress))
         context = digest(msgspec.json.encode([[records for _, records in batch.blocks], batch.scopes]))
-        yield ready(name, Reading(answers, lambda: batch, context), whole=not self._window.explicit)
+        yield ready(name, Reading(origins, lambda: batch, context), whole=not self._window.explicit)
         for page, answer in found.pages:
             yield self._page_unit(page, answer, made)
         for unit in (*sheets, *found.lost):
@@ -89,8 +90,8 @@ class GroupReading:
             try:
                 if isinstance(answer, ConnectorError):
                     raise answer
-                found.pages.append((page_of(book, taught, answer, batch), answer))
                 whole = not has_holes(answer)
+                found.pages.append((page_of(book, taught, answer, batch), answer))
             except ConnectorError as error:
                 found.lost.append(failed(f"page/{book.id}:{taught.id}", error))
                 found.lost_pages.append((book, taught))
@@ -121,11 +122,14 @@ class GroupReading:
     async def _sheet(self, book: Gradebook, current: Gradebook | None) -> Answer:
         kind, number = book.term
         if book is current:
-            answer = await self._client.sheet(self._group)
-            if speaks_of(answer, book):
+            answer = await unless_denied(self._client.sheet(self._group))
+            if answer and speaks_of(answer, book):
                 return answer
         as_of = book.end or self._context.today()
-        return await self._client.sheet_as_of(self._group, kind or "Semester", number or 1, as_of)
+        answer = await self._client.sheet_as_of(self._group, kind or "Semester", number or 1, as_of)
+        if not speaks_of(answer, book):
+            raise UnexpectedAnswerError(f"{answer.origin.request}: the sheet is of another term")
+        return answer
 
     # -- units -------------------------------------------------------------------------------------------------------
 

@@ -124,6 +124,7 @@ def _auxiliary(answer: Answer | None, model: type[Auxiliary], batch: Batch) -> I
     aside = Batch()
     items = as_list(answer.json(), where=model.__name__)
     yield from read_each(items, model, aside, entity="groups", key="id", origin=answer.origin)
+    batch.add([], answer.origin)  # so that a replay finds the answer
     batch.drift.update(aside.drift)
     for _ in aside.rejects:
         batch.drift[Drift("unknown_value", model.__name__, "record")] += 1

@@ -522,6 +522,12 @@ class TestInTheStore:
                 n: e["received"] for n, e in first["entities"].items()
             }
 
+            replayed = place.json("replay", env=SECRET)["sources"][0]
+            assert replayed["status"] == "ok"
+            assert {n: e["unchanged"] for n, e in replayed["entities"].items()} == {
+                n: e["received"] for n, e in again.items()
+            }
+
             take_away(standin)
             much = place.json("import", env=SECRET, status=3)
             assert much["sources"][0]["waiting_removals"] > 50
