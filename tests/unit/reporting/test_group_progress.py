@@ -48,6 +48,25 @@ def test_a_running_quarter_is_judged_by_the_current_average() -> None:
     assert row["average"] == (4 + 5 + 3 + 5) / 4
 
 
+def test_everybody_stands_in_one_column() -> None:
+    threes = [period_mark("p2", "c", "3"), period_mark("p2", "e1", "3"), period_mark("p1", "c", "5")]
+    row = line(built("group-progress", journal(CLASS, threes), period="q1").tables[0], "7А")
+    assert (row["passing"], row["success"], row["quality"]) == (1, 100.0, 50.0)
+    assert row["pupils"] == sum(
+        int(str(row[c])) for c in ("excellent", "good", "one_three", "passing", "failing", "uncounted")
+    )
+
+
+def test_a_debt_holds_the_place_of_a_mark_to_come() -> None:
+    debt = PeriodMark(key="d", student="p1", course="c", period="q2", kind="period", value="•", meaning="debt")
+    given = marks_of("c", "2026-11-10", {"p1": "4"})
+    row = line(built("group-progress", journal(CLASS, given, [debt])).tables[0], "7А", "2 четверть")
+    assert (row["good"], row["debts"]) == (1, 1)
+    after = datetime(2027, 1, 8, tzinfo=MOSCOW)
+    row = line(built("group-progress", journal(CLASS, given, [debt], now=after), period="q2").tables[0], "7А")
+    assert (row["good"], row["debts"], row["uncounted"]) == (0, 1, 5)
+
+
 def test_a_finished_quarter_without_period_marks_counts_nobody() -> None:
     given = marks_of("c", "2026-09-10", {"p1": "5", "p2": "4"})
     row = line(built("group-progress", journal(CLASS, given), period="q1").tables[0], "7А")
