@@ -34,8 +34,16 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: not TOML: {error}") from None
 
 
-def checked(file: Path, model: type[M], data: Mapping[str, Any], *, place: str = "", unions: Iterable[str] = ()) -> M:
-    """The data of a file, or of the table `place` of it, as a model.
+def checked(
+    file: Path,
+    model: type[M],
+    data: Mapping[str, Any],
+    *,
+    place: str = "",
+    unions: Iterable[str] = (),
+    context: Mapping[str, Any] | None = None,
+) -> M:
+    """The data of a file, or of the table `place` of it, as a model; `context` is for the model's validators.
 
     `unions` names the keys that hold one of several tables, told apart by a key of theirs: pydantic puts the name of the
     variant behind them into the place of a problem, where the file has none.
@@ -45,7 +53,7 @@ def checked(file: Path, model: type[M], data: Mapping[str, Any], *, place: str =
 
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         raise ConfigError("\n".join(_explain(file, model, p, place, frozenset(unions)) for p in problems)) from None

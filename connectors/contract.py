@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from canonical.batch import Batch, Origin
 from canonical.scales import Scale
@@ -32,13 +32,22 @@ from connectors.http import Answer, Manner, Session
 _NOT_HERE = 'a secret must not stand in the file: write { env = "NAME" }, { file = "path" } or { keyring = "service" }'
 
 
+def _beside_the_configuration(path: str, info: ValidationInfo) -> str:
+    root = (info.context or {}).get("root")
+    return str(root / path) if root else path
+
+
+FilePath = Annotated[str, AfterValidator(_beside_the_configuration)]
+"""A file that a configuration names; a relative path begins at the configuration's folder."""
+
+
 class Secret(BaseModel):
     """Where a secret is kept: `{ env = "NAME" }`, `{ file = "path" }` or `{ keyring = "service" }`; never the secret."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     env: str | None = None
-    file: str | None = None
+    file: FilePath | None = None
     keyring: str | None = None
 
     @model_validator(mode="before")
@@ -143,7 +152,7 @@ class SourceConfig(BaseModel):
     requests_per_second: float | None = Field(default=None, gt=0)
     concurrency: int | None = Field(default=None, ge=1)
     auth: Auth | None = None
-    ca_bundle: str | None = None
+    ca_bundle: FilePath | None = None
     path: str | None = None
     layout: str | None = None
     partial: bool = False

@@ -222,12 +222,12 @@ def load(path: Path | None = None) -> Site:
     named, file = _configuration(path)
     if file is None:
         raise SettingsError("there is no configuration: call `svod init` here, or name one with --config")
+    root = (Path() if named is None else file.parent).resolve()
     try:
-        settings = checked(file, Settings, read_toml(file), unions=("auth",))
+        settings = checked(file, Settings, read_toml(file), unions=("auth",), context={"root": root})
     except ConfigError as error:
         raise SettingsError(str(error)) from None
-    root = Path() if named is None else file.parent
-    return Site(settings, file, root.resolve())
+    return Site(settings, file, root)
 
 
 def load_or_empty(path: Path | None = None) -> Site:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
+from typing import Any, NoReturn
 
 from svod import DISTRIBUTION
 
@@ -15,7 +17,13 @@ def main() -> None:
     _check_packages()
     from svod.cli.app import run  # noqa: PLC0415 - only after the packages are known to be ours
 
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(run(sys.argv[1:]))
+
+
+def _stop(*_: Any) -> NoReturn:
+    """A service manager's wish is heard like Ctrl-C: what is held (a source, a session, a child) is given back."""
+    raise KeyboardInterrupt
 
 
 def _check_packages() -> None:

@@ -85,7 +85,7 @@ def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argu
     """Ask each source whether it is reachable, whether the credentials are good, and what they let us read."""
     frame: Frame = context.obj
     jobs = frame.jobs(sources=source or ())
-    answers = asyncio.run(_check_all(frame.work, jobs))
+    answers = asyncio.run(check_all(frame.work, jobs))
     document = []
     for job, lines, error in answers:
         good = error is None and all(line.ok is not False for line in lines)
@@ -111,9 +111,11 @@ def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argu
         frame.say("no source is configured")
 
 
-async def _check_all(
+async def check_all(
     work: Workplace, jobs: list[SourceJob]
 ) -> list[tuple[SourceJob, list[CheckLine], ConnectorError | None]]:
+    """Asks every source, at once; for each what could be seen, or why nothing could."""
+
     async def one(job: SourceJob) -> tuple[SourceJob, list[CheckLine], ConnectorError | None]:
         try:
             connector = connect(work.context(job))

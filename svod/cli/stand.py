@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from canonical.cleaning import clean, encode
-from canonical.entities import ENTITIES, entity_of
+from canonical.entities import ENTITIES
 from connectors.errors import SourceConfigError
 from connectors.registry import manifest
+from connectors.standins.folder import write_folder
 from connectors.standins.region import make_institution
 from connectors.standins.server import Door, Faults, StandIn, serve
 from svod.cli.frame import Frame
@@ -45,7 +45,8 @@ def standin(
         raise typer.BadParameter("--kind is school or college")
     made = make_standin(portal, frame, students=students, seed=seed, kind=kind, key=key)
     if truth is not None:
-        write_truth(made, truth)
+        place = made.institution
+        write_folder(truth, made.truth(), f"{place.key}/portal", place.zone, also=ENTITIES)
     door = Door(made.app, Faults(rate=fault_rate, latency=latency_ms / 1000, seed=seed))
 
     def started(base_url: str) -> None:
@@ -87,15 +88,3 @@ def make_standin(
     module, _, function = product.standin.partition(":")
     made: StandIn = getattr(importlib.import_module(module), function)(institution)
     return made
-
-
-def write_truth(standin: StandIn, folder: Path) -> None:
-    """Writes `<entity>.ndjson` of what an import with the staff account must give, sorted by key."""
-    folder.mkdir(parents=True, exist_ok=True)
-    source = json.dumps(f"{standin.institution.key}/portal").encode()
-    lines: dict[str, list[tuple[str, bytes]]] = {name: [] for name in ENTITIES}
-    for record in standin.truth():
-        tidy = clean(record, standin.institution.zone)
-        lines[entity_of(tidy)].append((tidy.key, b'{"source":' + source + b"," + encode(tidy)[1:] + b"\n"))
-    for name, some in lines.items():
-        (folder / f"{name}.ndjson").write_bytes(b"".join(line for _, line in sorted(some)))

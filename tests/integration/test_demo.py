@@ -1,0 +1,66 @@
+"""`svod demo` in processes of its own, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from svod.demo import CAST
+from tests.sites import ROOT
+
+
+def call(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "svod", *words],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_demo_does_the_whole_job_and_may_be_given_again(tmp_path: Path) -> None:
+    first = call("--json", "demo", "--students", "20", folder=tmp_path)
+    assert first.returncode == 0, first.stderr
+    document: dict[str, Any] = json.loads(first.stdout)
+    told = {row["key"]: row for row in document["institutions"]}
+    assert list(told) == [a.key for a in CAST]
+    for row in told.values():
+        assert row["lessons"] > 100, row
+        assert row["marks"] > 100, row
+        assert row["quarantined"] == 0, row
+        assert row["findings"] > 0, row
+        assert 0.5 < row["filled"] < 1, row
+    assert told["lyceum"]["sources"] == ["portal", "registry"]
+    assert told["lyceum"]["discrepancies"] > 0
+    assert {told[key]["discrepancies"] for key in told if key != "lyceum"} == {None}
+    reports = [tmp_path / path for path in document["reports"]]
+    assert len(reports) == 16
+    assert all(path.stat().st_size > 1000 for path in reports)
+    assert all(a.name in (tmp_path / document["reports"][0]).read_text("utf-8") for a in CAST)
+
+    secrets = list((tmp_path / "demo-out" / "secrets").iterdir())
+    assert secrets
+    assert {oct(path.stat().st_mode)[-2:] for path in secrets} == {"00"}
+    config = (tmp_path / document["config"]).read_text("utf-8")
+    assert not any(path.read_text("utf-8") in config + first.stdout + first.stderr for path in secrets)
+
+    status = call("--config", document["config"], "--json", "status", folder=tmp_path)
+    assert status.returncode == 0, status.stderr
+
+    again = call("demo", "--students", "20", folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert all(a.name in again.stdout for a in CAST)
+
+
+def test_demo_leaves_a_folder_alone_that_it_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "svod.toml").write_text("[store]\n", encoding="utf-8")
+    done = call("demo", "--dir", "mine", folder=tmp_path)
+    assert done.returncode == 1
+    assert "--dir" in done.stderr
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["svod.toml"]
