@@ -21,11 +21,38 @@ def entities(marks: int) -> dict[str, Iterator[dict[str, Any]]]:
     classes = max(1, lessons // (SUBJECTS * 44))
     return {
         "people": people(classes),
-        "groups": ({"key": f"g{c}", "academic_year": "2026/2027", "name": f"{c % 11 + 1}А", "kind": "class", "level": c % 11 + 1} for c in range(classes)),  # fmt: skip
+        "groups": (
+            {
+                "key": f"g{c}",
+                "academic_year": "2026/2027",
+                "name": f"{c % 11 + 1}А",
+                "kind": "class",
+                "level": c % 11 + 1,
+            }
+            for c in range(classes)
+        ),
         "subjects": ({"key": f"s{n}", "name": f"Предмет {n}", "kind": "subject"} for n in range(SUBJECTS)),
-        "courses": ({"key": f"c{n}", "group": f"g{n // SUBJECTS}", "subject": f"s{n % SUBJECTS}", "teachers": [f"t{n % SUBJECTS}"]} for n in range(classes * SUBJECTS)),  # fmt: skip
+        "courses": (
+            {
+                "key": f"c{n}",
+                "group": f"g{n // SUBJECTS}",
+                "subject": f"s{n % SUBJECTS}",
+                "teachers": [f"t{n % SUBJECTS}"],
+            }
+            for n in range(classes * SUBJECTS)
+        ),
         "lessons": (lesson(n, classes) for n in range(lessons)),
-        "works": ({"key": f"w{n}", "lesson": f"l{n}", "course": course(n, classes), "kind": "Ответ на уроке", "control": "oral", "weight": 1} for n in range(lessons)),  # fmt: skip
+        "works": (
+            {
+                "key": f"w{n}",
+                "lesson": f"l{n}",
+                "course": course(n, classes),
+                "kind": "Ответ на уроке",
+                "control": "oral",
+                "weight": 1,
+            }
+            for n in range(lessons)
+        ),
         "marks": (mark(n, classes) for n in range(marks)),
         "attendance": (absence(n, classes) for n in range(int(lessons * ABSENCES_A_LESSON))),
     }

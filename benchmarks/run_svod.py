@@ -8,13 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+from pipelines.importing import Request, import_sources
 from svod.cli.frame import Frame
 
 
 def main() -> None:
     frame = Frame(config=Path(sys.argv[1]), quiet=True)
-    from pipelines.importing import Request, import_sources
-
     jobs = frame.jobs()
     work = frame.work
     started = time.perf_counter()
