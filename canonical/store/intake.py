@@ -58,7 +58,7 @@ class Intake:
 
     `zone` completes instants that have no offset; `replaying` says that the answers are old ones from the archive, which
     must not overwrite what newer answers brought; lines of files are known by their hash with `line_salt`, and with
-    `anew` none is taken for known.
+    `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time.
 
     Use: `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
     """
@@ -86,7 +86,7 @@ class Intake:
             self._lease = Lease.take(connection, f"import {name}", self._real_now())
             self._state = State.begin(connection, run=run, source=source, zone=zone, replaying=replaying)
             self._state.line_salt = line_salt
-            self._state.reading_lines_anew = anew
+            self._state.anew = anew
 
     @staticmethod
     def _real_now() -> int:
@@ -184,7 +184,7 @@ class Intake:
         state = self._state
         query = select(UNITS.c["keys"], UNITS.c.judged, UNITS.c.digest)
         last = connection.execute(query.where(UNITS.c.source == state.source, UNITS.c.unit == unit)).first()
-        if last is None or not last.judged or not last.digest or state.replaying:
+        if last is None or not last.judged or not last.digest or state.replaying or state.anew:
             state.unsure.update(covered)
         if last is not None:
             for entity, keys in msgspec.msgpack.decode(last.keys, type=dict[str, bytes]).items():

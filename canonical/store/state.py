@@ -56,11 +56,12 @@ class State:
     """One source during one run.
 
     `blank` names the entities of which the source had no row at all when the run began; `live` holds keys known to stand
-    in the store, `lines` which lines of files do (with `reading_lines_anew` none is taken for known; what was read with
-    another `line_salt` is not known). `suspects` holds, by
+    in the store, `lines` which lines of files do (what was read with another `line_salt` is not known). `suspects` holds, by
     entity, packed keys that units held the last time; `unsure` names entities of which units had no last time: only of
-    these two can something have vanished. `unjudged` names units of which something could not be read. `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and
-    holder, what could not be read with its parts.
+    these two can something have vanished. `anew` says that nothing is to be gone by what was read before: no line is taken
+    for known, and whatever is covered may have vanished. `unjudged` names units of which something could not be read.
+    `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and holder, what
+    could not be read with its parts.
     """
 
     run: int
@@ -76,7 +77,7 @@ class State:
     scopes: list[tuple[Scope, int]] = field(default_factory=list)
     lines: dict[str, LineIndex] = field(default_factory=dict)
     line_salt: int = 0
-    reading_lines_anew: bool = False
+    anew: bool = False
     suspects: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     unsure: set[str] = field(default_factory=set)
     unjudged: set[str] = field(default_factory=set)
@@ -87,7 +88,7 @@ class State:
     def line_index(self, connection: Connection, entity: str) -> LineIndex:
         """The lines of an entity that are known."""
         if entity not in self.lines:
-            known = not (self.blank[entity] or self.replaying or self.reading_lines_anew)
+            known = not (self.blank[entity] or self.replaying or self.anew)
             self.lines[entity] = LineIndex.load(connection, self.source, entity) if known else LineIndex()
         return self.lines[entity]
 

@@ -284,6 +284,23 @@ class TestCursor:
         intake.finish()
         assert set(desk.rows("lessons")) == {"l2"}
 
+    def test_reading_anew_finds_vanished_what_only_a_narrower_unit_has_held(self, desk: Desk) -> None:
+        """Rows of one unit's scope that another unit brought, and then let go of, outside its own scope."""
+        others = [r for r in CLASS if r.key not in {"l1", "w1"}]
+        wide = batch(others)
+        wide.covers(Scope("lessons"))
+        for digest, (about, narrow) in enumerate(((wide, Batch()), (Batch(), batch([CLASS[5]])), (Batch(), Batch()))):
+            intake = desk.begin()
+            if about.blocks:
+                intake.commit("about", about, digest="same")
+            intake.commit("narrow", narrow, digest=str(digest))
+            intake.finish()
+        assert set(desk.rows("lessons")) == {"l1", "l2"}
+        intake = desk.begin(anew=True)
+        intake.commit("about", wide, digest="same")
+        intake.finish()
+        assert set(desk.rows("lessons")) == {"l2"}
+
     def test_a_part_of_a_unit_makes_the_unit_be_read_again(self, desk: Desk) -> None:
         intake = desk.begin()
         intake.commit("unit", batch(CLASS), digest="d1")
