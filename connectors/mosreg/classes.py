@@ -88,7 +88,8 @@ class ClassReader:
         groups, _ = await self._access.get()
         names = {g.id: g.name for g, _ in self._school.groups.items if g.id in groups}
         asked = [(await self._client.plans(groups), groups)] if groups else []
-        if any(group_of(plan, groups, names) is None for listing, _ in asked for plan in listing.items()):
+        plans = [p for listing, _ in asked for p in listing.items() if isinstance(p, dict)]
+        if any(group_of(plan, groups, names) is None for plan in plans):
             asked = [(await self._client.plans([g]), [g]) for g in groups]
         answers = [a for listing, _ in asked for a in listing.answers]
         return Reading(answers, lambda: plans_batch(asked, names), repr((groups, sorted(names.items()))))
@@ -122,14 +123,14 @@ class ClassReader:
         context = JournalContext(
             forms=self._forms,
             scale=self._context.scale,
-            numbered=self._is_class,
+            numbered=self._is_class and len(groups) == len(self._groups),
             scopes=self._scopes(groups),
             is_settled=are_all and (not self._window.explicit or self._window.until >= self._today),
         )
         listings = [schedule, attendances, marks.listing, *(m.listing for m in others), asked.homeworks, asked.teachers]
         listings += [late.schedule, late.attendances] if late else []
         answers = [a for one in listings for a in one.answers]
-        depends = repr((sorted(self._forms.items()), context.scopes, context.is_settled, began))
+        depends = repr((sorted(self._forms.items()), context.scopes, context.is_settled, context.numbered, began))
         return Reading(answers, lambda: journal_batch(asked, context), depends)
 
     @property

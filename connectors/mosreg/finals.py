@@ -141,7 +141,12 @@ class Finals:
         return {s: tuple(places) for s, places in found.items()}
 
     def _making(self, course: Course) -> Iterator[Record]:
-        """A course that is made, with its subject where no group has it."""
+        """A course that is made, with its subject where no group has it.
+
+        While a group stands in the list that cannot even be told, its course may be the one: then the mark waits.
+        """
+        if not self._school.groups.has_keys:
+            return
         if course.subject not in self._by_subject:
             yield Subject(key=course.subject)
         yield course

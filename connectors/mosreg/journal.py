@@ -147,9 +147,9 @@ class _Piece:
         places = [(i.day, i.starts_at) for i, _ in lessons.items]
         for reject in lessons.rejects:
             good = salvaged(reject.raw, ScheduleItem, {"id": NONE, "group_id": NONE, "date": "2000-01-01"})
-            if day := good.get("date"):
-                clock = good.get("time")
-                places.append((day, f"{day}T{clock}" if clock else good.get("iso_date_time")))
+            moment, clock = good.get("iso_date_time"), good.get("time")
+            if day := good.get("date") or (moment or "")[:10]:
+                places.append((day, f"{day}T{clock}" if clock else moment))
         starts: dict[str, set[str]] = {}
         for day, start in places:
             if start:

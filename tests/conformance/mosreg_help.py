@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -118,6 +119,11 @@ class Served:
         return asyncio.run(go())
 
 
+def break_off(portal: Served, at: int, what: Callable[[], None]) -> None:
+    """Lets something happen just before the request of this number."""
+    portal.listening.before = lambda number: what() if number == at else None
+
+
 @contextmanager
 def served(
     kind: Literal["school", "college"] = "school",
@@ -148,7 +154,7 @@ def window(place: Institution, back: int | None = None, *, until: int | None = N
 
 def import_into(desk: Desk, portal: Served, days: Window, *, skipping: bool = True, auth: str = "token") -> Outcome:
     """One import into a store, as the pipeline does it: unit by unit, skipping what is the same."""
-    intake = desk.begin()
+    intake = desk.begin(anew=not skipping)
 
     async def read(connector: Any) -> None:
         async for unit in connector.read(days):
@@ -161,3 +167,16 @@ def import_into(desk: Desk, portal: Served, days: Window, *, skipping: bool = Tr
 
     portal.connector(read, auth)
     return intake.finish()
+
+
+def open_desk(path: Path) -> Desk:
+    """A store in a folder, made if it is not there."""
+    return Desk(f"sqlite:///{path / 'svod.db'}")
+
+
+def imported(path: Path) -> None:
+    """Makes a store in a folder that holds the whole year of the stand-in as it is served by default."""
+    with served() as portal:
+        desk = open_desk(path)
+        import_into(desk, portal, window(portal.place))
+        desk.store.close()
