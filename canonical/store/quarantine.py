@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 import xxhash
 from sqlalchemy import Connection, select
 
@@ -82,18 +80,17 @@ class Quarantine:
         key: str | None,
         unit: str,
         reason: str,
-        body: Any,
+        body: str,
         missing: tuple[str, str] | None = None,
         origin: int | None = None,
     ) -> Entry:
-        """Opens an entry, or renews the one that is open for the same key or content.
+        """Opens an entry, or renews the one that is open for the same key or content; `body` is JSON.
 
         What a person has dropped stays dropped as long as it comes in the same form.
         """
-        text = body if isinstance(body, str) else msgspec.json.encode(body, enc_hook=repr).decode()
         kind = "waiting" if missing else "malformed"
-        entry = Entry(entity, key, unit, kind, reason, text, missing, origin, self._run, self._run)
-        if self._dropped.get((entity, entry.identity)) == text:
+        entry = Entry(entity, key, unit, kind, reason, body, missing, origin, self._run, self._run)
+        if self._dropped.get((entity, entry.identity)) == body:
             entry.state = "dropped"
             return entry
         before = self._open.get((entity, entry.identity))

@@ -378,7 +378,12 @@ class BatchWriter:
             for name in reject.hides:
                 self.state.hidden[name].add((reject.entity, key))
         entry = self.state.quarantine.put(
-            reject.entity, key=key, unit=self.unit, reason=reject.reason, body=reject.raw, origin=origin
+            reject.entity,
+            key=key,
+            unit=self.unit,
+            reason=reject.reason,
+            body=msgspec.json.encode(reject.raw, enc_hook=repr).decode(),
+            origin=origin,
         )
         if key is None or reject.hides:
             self.state.unjudged.add(self.unit)

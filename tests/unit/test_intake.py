@@ -15,6 +15,7 @@ from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import Lesson, Mark, Person, Work
 from canonical.store import Brake, BusyError, LeaseLostError, Store
 from canonical.store.journal import provenance
+from canonical.store.overview import quarantine
 from canonical.tables import BATCHES, COVERAGE, HISTORY, LEASES, QUARANTINE
 from tests.stores import CLASS, Desk, batch
 
@@ -241,6 +242,14 @@ class TestRemoval:
             assert set(desk.rows("lessons")) == {"l1", "l2"}
             with desk.store.reading() as connection:
                 assert connection.execute(select(COVERAGE)).all() == []
+
+    def test_a_piece_of_text_in_the_place_of_a_record_is_shown_as_it_came(self, desk: Desk) -> None:
+        made = Batch()
+        for number, raw in enumerate(("{broken", '{"id": 1}', None, 7)):
+            made.reject("lessons", "not a lesson", raw, key=f"l{number}")
+        desk.read(made)
+        with desk.store.reading() as connection:
+            assert [entry.raw for entry in quarantine(connection)] == ["{broken", '{"id": 1}', None, 7]
 
 
 class TestCursor:
