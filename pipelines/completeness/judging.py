@@ -70,6 +70,8 @@ def judge(case: Case, profile: Profile) -> Verdict:
             continue
         rule = CATALOGUE[rule_id]
         for suspicion in rule.suspects(case, settings):
+            if suspicion.done_at is not None and suspicion.done_at > case.moment:
+                continue  # at the moment that is judged it had not happened
             key = identity(rule_id, case.institution.key, source.key, suspicion.about)
             why = doubt(suspicion, case, timedelta(hours=profile.evidence_max_age_hours))
             if why is None:

@@ -45,6 +45,18 @@ def one(connection: Connection, beginning: str) -> Finding:
     return Finding(**rows[0])
 
 
+def alike(connection: Connection, beginning: str) -> list[str]:
+    """The ids of those not closed that say the same as the finding whose id begins so (of other pupils), and its own.
+
+    Raises:
+        NoSuchFindingError: there is none, or more than one.
+
+    """
+    found = one(connection, beginning)
+    same = findings(connection, institution=found.institution, rule=found.rule, message=found.message)
+    return [found.id, *(f.id for f in same.values() if f.state != "fixed" and f.id != found.id)]
+
+
 def keep(connection: Connection, some: Sequence[Finding]) -> None:
     """Writes findings over what stands of them."""
     upsert(connection, FINDINGS, [asdict(f) for f in some])

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import pytest
 
 from canonical.entities import Record
+from canonical.store import Store
 from connectors.standins.region import Institution, Lesson, make_institution
-from tests.judged import CLASS, PUPIL_NAMES, lesson, marked
+from tests.judged import CLASS, EVERYTHING, PUPIL_NAMES, lesson, marked
 from tests.region_records import records_of
 from tests.sites import Installation, write_folder
 
@@ -284,7 +285,7 @@ def test_an_earlier_moment_and_as_of_are_only_told(place: Installation) -> None:
 def test_an_institution_without_a_journal_is_told(place: Installation) -> None:
     place.institution("empty")
     done = place.run("completeness")
-    assert "empty: журнала за 2026-09-01 — 2026-09-11 в хранилище нет" in done.stderr
+    assert "empty: журнала за 01.09.2026 — 11.09.2026 в хранилище нет" in done.stderr
     assert "there is no institution 'emty'; did you mean 'empty'?" in place.run("completeness", "--institution", "emty", status=2).stderr  # fmt: skip
     assert place.json("completeness", "--institution", "empty")["findings"] == []
     assert len(place.json("completeness", "--institution", "a")["findings"]) == 4
@@ -293,8 +294,29 @@ def test_an_institution_without_a_journal_is_told(place: Installation) -> None:
 def test_what_could_not_be_judged_is_told(place: Installation) -> None:
     place.now = "2026-09-30T12:00:00+03:00"
     done = place.run("completeness")
-    assert "a: lesson.unrecorded: не проверено 1 за 2026-09-08 — 2026-09-08: прочитано слишком давно" in done.stderr
+    title = "«Урок (занятие) не записан до конца своего дня» (lesson.unrecorded)"
+    assert f"a: {title}: не проверено 1 за 08.09.2026: прочитано слишком давно" in done.stderr
+    assert "Должно быть  Заполнено  Доля \n" in done.stdout
     assert place.run("-q", "completeness").stderr == ""
+
+
+def test_what_the_source_cannot_say_and_lessons_that_cannot_be_told_are_told(tmp_path: Path) -> None:
+    day = "2026-09-11"
+    write_folder(tmp_path / "drop", [*CLASS, lesson("l1", status="planned"), lesson("l2", day)])
+    made = Installation(tmp_path, now=f"{day}T12:00:00+03:00").institution("a", rules="tex")
+    made.source("f", "files", layout="canonical", path="drop")
+    made.run("import")
+    silent = "a: «Посещаемость не отмечена» (attendance.not_taken): не проверяется: источник не сообщает"
+    assert silent not in made.run("completeness").stderr
+    fields = {e: [f for f in some if f != "attendance_taken"] for e, some in EVERYTHING.items()}
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: datetime.fromisoformat(made.now or ""))
+    store.source("a/f", institution="a", connector="files", capabilities=fields)
+    store.close()
+    assert f"{silent} lessons.attendance_taken" in made.run("completeness").stderr
+    made.now = "2026-09-12T12:00:00+03:00"
+    table = [line.split() for line in made.run("completeness").stdout.splitlines()]
+    assert ["Должно", "быть", "Заполнено", "Доля", "Неизвестно"] in table
+    assert ["a", "1", "0", "0,0%", "1"] in table
 
 
 class TestFindings:
@@ -326,14 +348,32 @@ class TestFindings:
         place.run("completeness")
         key = place.json("findings", "list", "--rule", "lesson.unrecorded")["findings"][0]["id"]
         assert place.json("findings", "show", key[:8])["lesson"] == "l1"
-        assert "clause: KRU 3.2" in place.run("findings", "show", key).stdout
+        assert place.run("findings", "show", key).stdout.splitlines() == [
+            f"Номер: {key}",
+            "Замечание: 08.09.2026, 7А, Алгебра, 1-й урок: урок не записан в журнал",
+            "Правило: lesson.unrecorded — Урок (занятие) не записан до конца своего дня",
+            "Пункт: KRU 3.2",
+            "Важность: нарушение",
+            "Отвечает: учитель Образцова Вера Тестовна",
+            "Состояние: новое",
+            "Учреждение: a",
+            "Источник: a/f",
+            "Группа: 7А",
+            "Предмет: Алгебра",
+            "Преподаватель: Образцова Вера Тестовна",
+            "Урок (ключ): l1",
+            "Срок: 08.09.2026",
+            "Просрочено, ч: 60",
+            "Найдено впервые: 11.09.2026 12:00",
+            "Найдено в последний раз: 11.09.2026 12:00",
+        ]
         assert "there is no finding 'zz'" in place.run("findings", "show", "zz", status=1).stderr
 
     def test_waive_and_lift(self, place: Installation) -> None:
         place.run("completeness")
         key = place.json("findings", "list", "--rule", "lesson.unrecorded")["findings"][0]["id"]
         done = place.run("findings", "waive", key, "--until", "2026-09-30", "--why", "  болезнь   учителя ")
-        assert "снято до 2026-09-30" in done.stdout
+        assert "снято до 30.09.2026" in done.stdout
         shown = place.json("findings", "show", key)
         assert (shown["state"], shown["waived_until"], shown["waived_why"]) == (
             "excused",
@@ -358,6 +398,36 @@ class TestFindings:
     )
     def test_what_a_waiver_needs(self, place: Installation, options: list[str], reason: str) -> None:
         assert reason in place.run("findings", "waive", "0", *options, status=2).stderr
+
+    def test_show_tells_how_it_was_closed_on_the_institution_s_clock(self, place: Installation) -> None:
+        place.now = "2026-09-11T09:00:00+00:00"
+        place.run("completeness")
+        key = place.json("findings", "list", "--rule", "lesson.unrecorded")["findings"][0]["id"]
+        write_folder(place.folder / "drop", [r if r.key != "l1" else lesson("l1") for r in RECORDS])
+        place.now = "2026-09-11T10:00:00+00:00"
+        place.run("import")
+        place.run("completeness")
+        shown = place.run("findings", "show", key).stdout
+        for line in (
+            "Состояние: закрыто, исправлено",
+            "Найдено впервые: 11.09.2026 12:00",
+            "Закрыто: 11.09.2026 13:00",
+        ):
+            assert f"{line}\n" in shown
+
+    def test_waive_what_stands_on_one_line(self, place: Installation) -> None:
+        place.run("completeness")
+        first, second = place.json("findings", "list", "--rule", "mark.late")["findings"]
+        assert f"{first['id'][:10]} × 2" in place.run("findings", "list").stdout
+        until = ("--until", "2026-09-30", "--why", "учитель болел")
+        done = place.json("findings", "waive", first["id"][:10], "--alike", *until)["findings"]
+        assert {f["id"]: f["state"] for f in done} == {first["id"]: "excused", second["id"]: "excused"}
+        place.run("findings", "waive", second["id"], "--alike", "--lift")
+        states = {f["rule"]: f["state"] for f in place.json("findings", "list")["findings"]}
+        assert states == {"lesson.unrecorded": "new", "lesson.topic_missing": "new", "mark.late": "confirmed"}
+        place.run("findings", "waive", first["id"], *until)
+        assert place.json("findings", "show", second["id"])["state"] == "confirmed"
+        assert "there is no finding 'zz'" in place.run("findings", "waive", "zz", "--alike", *until, status=1).stderr
 
     def test_one_that_is_not_there_does_not_stop_the_others(self, place: Installation) -> None:
         place.run("completeness")

@@ -286,7 +286,7 @@ class TestMissingHomework:
         assert found(made, self.RULE) == ["l"]
         finding = one(made, self.RULE)
         assert (finding.due_at, finding.clause) == ("2026-09-08T18:00:00+03:00", "KOL 2.7")
-        assert finding.message.endswith("домашнее задание не внесено (срок — 08.09.2026 18:00)")
+        assert finding.message.endswith("домашнее задание не внесено (срок был 08.09.2026 18:00)")
 
     def test_a_part_s_lessons_are_the_group_s(self) -> None:
         part = [
@@ -368,6 +368,10 @@ class TestLateHomework:
         assert found(self.judged("23:00:00", cannot_say=["lessons.homework_at"]), self.RULE) == []
         assert found(self.judged("23:00:00", profile=KRU), self.RULE) == []
 
+    def test_at_a_moment_before_it_was_entered_it_is_not_late(self) -> None:
+        assert found(self.judged("23:00:00", now=at("2026-09-08 22:59")), self.RULE) == []
+        assert found(self.judged("23:00:00", now=at("2026-09-08 23:00")), self.RULE) == ["l"]
+
     def test_needs_no_complete_read_and_does_not_grow_old(self) -> None:
         assert found(self.judged("23:00:00", covered=[], now=at("2027-03-01 00:00")), self.RULE) == ["l"]
 
@@ -385,7 +389,7 @@ class TestLateMark:
         made = self.judged("2026-09-09T00:00:00")
         finding = one(made, self.RULE)
         assert (finding.lesson, finding.student) == ("l", "p1")
-        assert finding.message.endswith("отметка выставлена 09.09.2026, срок — до конца дня 08.09.2026")
+        assert finding.message.endswith("отметка выставлена 09.09.2026, срок был до конца дня 08.09.2026")
         assert finding.due_at == "2026-09-09T00:00:00+03:00"
 
     def test_an_instant_is_an_instant_whatever_its_offset(self) -> None:

@@ -44,7 +44,7 @@ def missing(case: Case, settings: HomeworkMissingSettings) -> Iterator[Suspicion
             yield case.of_lesson(
                 lesson,
                 Ground.MISSING,
-                f"домашнее задание не внесено (срок — {_when(case, due_at)})",
+                f"домашнее задание не внесено (срок был {_when(case, due_at)})",
                 due_at=due_at,
                 read_at=case.read_at("lessons", lesson),
                 records=(("lessons", "key", lesson.key), ("works", "lesson", lesson.key)),

@@ -49,7 +49,7 @@ def late(case: Case, settings: MarkLateSettings) -> Iterator[Suspicion]:
                 entered = datetime.fromisoformat(mark.recorded_at)
                 if entered >= due_at:
                     last = russian(due_at.date() - timedelta(days=1))
-                    what = f"отметка выставлена {russian(case.local(entered).date())}, срок — до конца дня {last}"
+                    what = f"отметка выставлена {russian(case.local(entered).date())}, срок был до конца дня {last}"
                     yield case.of_lesson(
                         lesson,
                         Ground.LATE,
