@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from reconcile.names import Name, is_initial_of
+from reconcile.given_names import GIVEN_NAMES
+from reconcile.names import Name, is_initial_of, stem
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +25,7 @@ class Facts:
     """What a source says of a person. `circles` are the groups (of staff: what they teach to whom) by tied identity.
 
     `whole` and `short` are the name with and without patronymic, in an order of their own: the same where columns were
-    swapped. Both are empty where there is no given name.
+    swapped. Both are empty where there is no family or no given name.
     """
 
     key: str
@@ -38,8 +39,9 @@ class Facts:
 
     def __post_init__(self) -> None:
         family, given, patronymic = self.name
-        self.short = " ".join((family, given) if family < given else (given, family)) if given else ""
-        self.whole = " ".join(sorted((family, given, patronymic))).strip() if given else ""
+        named = bool(family and given)
+        self.short = " ".join((family, given) if family < given else (given, family)) if named else ""
+        self.whole = " ".join(sorted((family, given, patronymic))).strip() if named else ""
 
 
 class Evidence(NamedTuple):
@@ -153,7 +155,7 @@ class Scale:
     def _weigh_straight(self, left: Name, right: Name) -> tuple[float, int, tuple[str, ...]]:
         parts = (
             self._weigh_family(left.family, right.family),
-            self._weigh_part(self._given, left.given, right.given, _GIVEN_DIFFERS, "given name"),
+            self._weigh_given(left.given, right.given),
             self._weigh_patronymic(left.patronymic, right.patronymic),
         )
         against = sum(a for _, a, _ in parts)
@@ -162,13 +164,23 @@ class Scale:
         return sum(bits for bits, _, _ in parts), against, tuple(s for _, _, said in parts for s in said)
 
     def _weigh_family(self, left: str, right: str) -> tuple[float, int, tuple[str, ...]]:
-        shared = _shared(left, right)
+        shared = shared_parts(left, right)
         if left != right and shared:
             return max(self._family.bits(s) for s in shared) + _TYPO, 0, ("part of the family name",)
         bits, against, said = self._weigh_part(self._family, left, right, _FAMILY_DIFFERS, "family name")
         return bits, min(against, 1), said
 
+    def _weigh_given(self, left: str, right: str) -> tuple[float, int, tuple[str, ...]]:
+        shared = shared_parts(left, right)
+        if left != right and shared:
+            return max(self._given.bits(s) for s in shared) + _TYPO, 0, ("part of the given name",)
+        if left != right and left in GIVEN_NAMES and right in GIVEN_NAMES:
+            return _GIVEN_DIFFERS, 2, ("another given name",)
+        return self._weigh_part(self._given, left, right, _GIVEN_DIFFERS, "given name")
+
     def _weigh_patronymic(self, left: str, right: str) -> tuple[float, int, tuple[str, ...]]:
+        if left != right and stem(left) == stem(right) in {left, right}:
+            return self._patronymic.bits(left), 0, ("patronymic same, in another form",)
         if {_of_whom(left), _of_whom(right)} == {"daughter", "son"}:
             return _PATRONYMIC_DIFFERS, 2, ("another patronymic",)
         return self._weigh_part(self._patronymic, left, right, _PATRONYMIC_DIFFERS, "patronymic")
@@ -222,10 +234,10 @@ class Scale:
 
 
 def _agree(left: str, right: str) -> bool:
-    return bool(left and right) and (left == right or is_typo(left, right) or bool(_shared(left, right)))
+    return bool(left and right) and (left == right or is_typo(left, right) or bool(shared_parts(left, right)))
 
 
-def _shared(left: str, right: str) -> set[str]:
+def shared_parts(left: str, right: str) -> set[str]:
     """The parts that two double names, or one and a single one, have in common."""
     return set(left.split("-")) & set(right.split("-")) if "-" in left or "-" in right else set()
 

@@ -7,20 +7,25 @@ are as good as each other, or a fact speaks against, nothing is guessed: the pai
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from reconcile.evidence import Evidence, Facts, Scale, nearly_same_date
-from reconcile.names import same_as_far_as_said
+from reconcile.evidence import Evidence, Facts, Scale, is_typo, nearly_same_date, shared_parts
+from reconcile.names import Name, same_as_far_as_said
 
 SURE: Final = 0.95
 """A pair of at least this probability, against all its rivals together, is a match."""
 DOUBTFUL: Final = 0.5
 """A pair of at least this probability, its rivals aside, is shown to a person."""
 
-_MOST_PAIRS_IN_BLOCK: Final = 250_000
+_NOT_SURE: Final = 0.94
+"""The most that a doubtful pair is told to be."""
+_MOST_PAIRS: Final = 250_000
+"""Of larger blocks nothing is learned: what they have in common is too usual."""
+_USUAL: Final = 5
+"""A birth date or СНИЛС that more people of a source have, and more than one in fifty, stands for an unknown one."""
 
 Pair = tuple[str, str]
 
@@ -63,7 +68,7 @@ def match_people(
 
     The result does not depend on the order in which people come.
     """
-    matcher = _Matcher(left, right, frozenset(split), exclusive=exclusive)
+    matcher = _Matcher(_without_fillers(left), _without_fillers(right), frozenset(split), exclusive=exclusive)
     matcher.take_confirmed(confirmed)
     matcher.exact(lambda f: (f.whole, f.birth) if f.birth and f.whole else None, 1.0, "name and birth date", _any)
     matcher.exact(lambda f: f.snils, 0.99, "snils", _alike)
@@ -77,6 +82,24 @@ def match_people(
     matcher.same_circle(lambda f: f.short, "name without patronymic, and group", _one_has_no_patronymic)
     matcher.weigh_the_rest()
     return matcher.done()
+
+
+def _without_fillers(people: Iterable[Facts]) -> list[Facts]:
+    """The people of a source without what was entered only because something had to be (1900-01-01 for everybody)."""
+    found = list(people)
+    births, numbers = (_fillers(value(f) for f in found) for value in (lambda f: f.birth, lambda f: f.snils))
+    return [
+        replace(f, birth=None if f.birth in births else f.birth, snils=None if f.snils in numbers else f.snils)
+        if f.birth in births or f.snils in numbers
+        else f
+        for f in found
+    ]
+
+
+def _fillers(values: Iterable[str | None]) -> set[str]:
+    count = Counter(v for v in values if v)
+    most = max(_USUAL, count.total() / 50)
+    return {v for v, n in count.items() if n > most}
 
 
 def _any(_left: Facts, _right: Facts) -> bool:
@@ -97,13 +120,20 @@ def _one_has_no_patronymic(left: Facts, right: Facts) -> bool:
 
 def _distinct(left: Facts, right: Facts) -> bool:
     """Whether something tells apart two records of one source that might be the same person."""
+    return _contradict(left, right) or _elsewhere(left, right)
+
+
+def _contradict(left: Facts, right: Facts) -> bool:
     return (
         not same_as_far_as_said(left.name.patronymic, right.name.patronymic)
         or bool(left.snils and right.snils and left.snils != right.snils)
         or bool(left.sex and right.sex and left.sex != right.sex)
         or bool(left.birth and right.birth and left.birth != right.birth)
-        or bool(left.circles and right.circles and not left.circles & right.circles)
     )
+
+
+def _elsewhere(left: Facts, right: Facts) -> bool:
+    return bool(left.circles and right.circles and not left.circles & right.circles)
 
 
 def _against(left: Facts, right: Facts) -> int:
@@ -124,10 +154,25 @@ def _nearest(pair: tuple[Facts, Facts]) -> tuple[bool, bool, bool, str, str]:
     return (not left.circles & right.circles, not left.circles, not right.circles, left.key, right.key)
 
 
-def _identity(facts: Facts) -> tuple[Hashable, ...]:
-    """What no two people of one source have in common."""
-    named = ((facts.short, facts.birth),) if facts.short and facts.birth else ()
-    return (*named, facts.snils) if facts.snils else named
+def _identity(facts: Facts) -> list[Hashable]:
+    """What hardly two people of one source have in common: СНИЛС, whole name, name and birth date, name and group."""
+    known: list[Hashable] = [facts.snils] if facts.snils else []
+    if facts.short:
+        known += [(facts.short, fact) for fact in (facts.birth, *facts.circles) if fact is not None]
+    if facts.short and facts.name.patronymic:
+        known.append(facts.whole)
+    return known
+
+
+def _repeats(one: Facts, of: Facts, counterpart: Facts) -> bool:
+    """Whether a record is nothing but another one of its source once more.
+
+    With the same birth date or СНИЛС also in another group: who has moved may stand in both.
+    """
+    if _contradict(one, of):
+        return False
+    same = bool(one.birth and one.birth == of.birth) or bool(one.snils and one.snils == of.snils)
+    return same or not (_elsewhere(one, of) or _distinct(one, counterpart))
 
 
 class _Matcher:
@@ -154,17 +199,24 @@ class _Matcher:
         for side in (0, 1):
             left_over = [f for key, f in self._open[side].items() if key not in in_doubt[side]]
             wanted = {k for f in left_over for k in _identity(f)}
-            taken: dict[Hashable, list[tuple[Facts, str]]] = defaultdict(list)
-            for match in sorted(self._result.matches) if wanted else ():
-                key, other = (match.left, match.right) if side == 0 else (match.right, match.left)
-                for k in wanted.intersection(_identity(self._all[side][key])):
-                    taken[k].append((self._all[side][key], other))
+            taken: dict[Hashable, list[tuple[Facts, Facts]]] = defaultdict(list)
+            for match in self._result.matches if wanted else ():
+                own, other = (match.left, match.right) if side == 0 else (match.right, match.left)
+                facts, counterpart = self._all[side][own], self._all[1 - side][other]
+                for k in wanted.intersection(_identity(facts)):
+                    taken[k].append((facts, counterpart))
             for facts in left_over:
-                for of, other in (t for k in _identity(facts) for t in taken.get(k, ())):
-                    pair = (facts.key, other) if side == 0 else (other, facts.key)
-                    if pair not in self._split and not _distinct(of, facts):
-                        self._result.doubles.append(Double(side, facts.key, of.key))
-                        break
+                repeated = {
+                    of.key
+                    for of, counterpart in (t for k in _identity(facts) for t in taken.get(k, ()))
+                    if self._pair(side, facts, counterpart) not in self._split and _repeats(facts, of, counterpart)
+                }
+                if len(repeated) == 1:
+                    self._result.doubles.append(Double(side, facts.key, repeated.pop()))
+
+    @staticmethod
+    def _pair(side: int, one: Facts, other: Facts) -> Pair:
+        return (one.key, other.key) if side == 0 else (other.key, one.key)
 
     def take_confirmed(self, pairs: Collection[Pair]) -> None:
         for left, right in sorted(pairs):
@@ -197,7 +249,9 @@ class _Matcher:
         """The same name within the same group, and nobody else of that name in it."""
         found: dict[str, set[str]] = defaultdict(set)
         back: dict[str, set[str]] = defaultdict(set)
-        for lefts, rights in self._blocks(lambda f: [(name(f), c) for c in f.circles if len(f.name.given) > 1]):
+        for lefts, rights in self._blocks(
+            lambda f: [(name(f), c) for c in f.circles if name(f) and len(f.name.given) > 1]
+        ):
             if len(lefts) == len(rights) == 1:
                 found[lefts[0].key].add(rights[0].key)
                 back[rights[0].key].add(lefts[0].key)
@@ -240,38 +294,61 @@ class _Matcher:
                 self._take(*pair, score, ", ".join(pairs[pair].said))
             taken = {k for (left, right), _ in sure for k in ((0, left), (1, right))}
             pairs = {p: e for p, e in pairs.items() if (0, p[0]) not in taken and (1, p[1]) not in taken}
-        for (left, right), evidence in pairs.items():
-            self._result.doubtful.append(Found(left, right, round(evidence.probability, 4), ", ".join(evidence.said)))
+        for (left, right), share in _shares(pairs):
+            score, said = round(min(share, _NOT_SURE), 4), ", ".join(pairs[left, right].said)
+            self._result.doubtful.append(Found(left, right, score, said))
 
     def _candidates(self) -> set[Pair]:
         pairs: set[Pair] = set()
         for keys in _BLOCKS:
             for lefts, rights in self._blocks(keys):
-                if len(lefts) * len(rights) <= _MOST_PAIRS_IN_BLOCK:
+                if len(lefts) * len(rights) <= _MOST_PAIRS:
                     pairs.update((a.key, b.key) for a in lefts for b in rights)
+        for keys in _NAME_BLOCKS:
+            for lefts, rights in self._blocks(keys):
+                if len(lefts) * len(rights) <= _MOST_PAIRS:
+                    pairs.update((a.key, b.key) for a in lefts for b in rights if _named_alike(a.name, b.name))
         return pairs - self._split
 
 
 _BLOCKS: Final[Sequence[Callable[[Facts], Iterable[Hashable]]]] = (
     lambda f: (f.birth,) if f.birth else (),
     lambda f: (f.snils,) if f.snils else (),
-    lambda f: (f.short,) if f.short else (),
-    lambda f: [(part, f.name.given[:1]) for part in {f.name.family, *f.name.family.split("-")} if f.name.given],
     lambda f: ((f.name.given, f.name.patronymic, f.birth[:4]),) if f.name.patronymic and f.birth else (),
     lambda f: f.circles,
 )
+"""What a pair must have in common to be looked at."""
+_NAME_BLOCKS: Final[Sequence[Callable[[Facts], Iterable[Hashable]]]] = (
+    lambda f: (f.short,) if f.short else (),
+    lambda f: [(part, f.name.given[:1]) for part in {f.name.family, *f.name.family.split("-")} if f.name.given],
+    lambda f: ((f.name.given, f.name.patronymic),) if f.name.given and f.name.patronymic else (),
+)
+"""The same, of pairs of which the rest of the name agrees as well."""
 
 
-def _sure(pairs: dict[Pair, Evidence]) -> list[tuple[Pair, float]]:
-    """Pairs that outweigh all their rivals together, on both sides."""
+def _named_alike(left: Name, right: Name) -> bool:
+    """Whether two names may be one, apart from a slip or from swapped columns."""
+    if not _may_be(left.patronymic, right.patronymic):
+        return False
+    straight = _may_be(left.given, right.given) and _may_be(left.family, right.family)
+    return straight or (left.given == right.family and left.family == right.given)
+
+
+def _may_be(one: str, other: str) -> bool:
+    return same_as_far_as_said(one, other) or is_typo(one, other) or bool(shared_parts(one, other))
+
+
+def _shares(pairs: dict[Pair, Evidence]) -> Iterator[tuple[Pair, float]]:
+    """The probability of each pair against all its rivals together, on both sides; in the order of keys."""
     rows: dict[str, float] = defaultdict(float)
     columns: dict[str, float] = defaultdict(float)
     for (left, right), evidence in sorted(pairs.items()):
         rows[left] += evidence.odds
         columns[right] += evidence.odds
-    found = []
     for (left, right), evidence in sorted(pairs.items()):
-        share = evidence.odds / (1 + max(rows[left], columns[right]))
-        if share >= SURE and evidence.against <= 1:
-            found.append(((left, right), round(share, 4)))
-    return found
+        yield (left, right), evidence.odds / (1 + max(rows[left], columns[right]))
+
+
+def _sure(pairs: dict[Pair, Evidence]) -> list[tuple[Pair, float]]:
+    """Pairs that outweigh all their rivals together, and against which next to nothing speaks."""
+    return [(p, round(share, 4)) for p, share in _shares(pairs) if share >= SURE and pairs[p].against <= 1]

@@ -82,7 +82,8 @@ def make_humans(count: int, rng: random.Random, *, group_size: int = 25, span_da
             twin.family = previous.family if same else _other(previous.family, girl=girl)
             twin.patronymic = previous.patronymic if same else _other_patronymic(previous.patronymic, girl=girl)
             if twin.given == previous.given:
-                twin.given = "Злата" if girl else "Савва"
+                names = GIRLS if girl else BOYS
+                twin.given = names[names.index(twin.given) - 1]
             people.append(replace(twin, birth=previous.birth, group=previous.group))
             continue
         made = _human(number, drawn[number], girl=rng.random() < 0.5, rng=rng, span=span_days)
