@@ -87,13 +87,13 @@ def match_people(
 def _without_fillers(people: Iterable[Facts]) -> list[Facts]:
     """The people of a source without what was entered only because something had to be (1900-01-01 for everybody)."""
     found = list(people)
-    births, numbers = (_fillers(value(f) for f in found) for value in (lambda f: f.birth, lambda f: f.snils))
-    return [
-        replace(f, birth=None if f.birth in births else f.birth, snils=None if f.snils in numbers else f.snils)
-        if f.birth in births or f.snils in numbers
-        else f
-        for f in found
-    ]
+    births, numbers = _fillers(f.birth for f in found), _fillers(f.snils for f in found)
+
+    def cleared(f: Facts) -> Facts:
+        birth, snils = None if f.birth in births else f.birth, None if f.snils in numbers else f.snils
+        return f if (birth, snils) == (f.birth, f.snils) else replace(f, birth=birth, snils=snils)
+
+    return [cleared(f) for f in found]
 
 
 def _fillers(values: Iterable[str | None]) -> set[str]:

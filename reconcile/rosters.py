@@ -31,10 +31,16 @@ def roles(view: JournalView) -> dict[str, str]:
 
 
 def tie_people(ties: Ties, views: Views, *, confirmed: Iterable[Pair] = (), split: Iterable[Pair] = ()) -> list[Match]:
-    """Ties people, pupils and staff apart, and gives the pairs that are in doubt."""
+    """Ties people, pupils and staff apart, and gives the pairs that are in doubt.
+
+    Whom a person has confirmed has one role, that of the left.
+    """
     role_of = (roles(views[LEFT]), roles(views[RIGHT]))
     circles = (_circles(ties, views[LEFT], LEFT), _circles(ties, views[RIGHT], RIGHT))
     sure, parted = frozenset(confirmed), frozenset(split)
+    for left, right in sorted(sure):
+        if left in role_of[LEFT] and right in role_of[RIGHT]:
+            role_of[RIGHT][right] = role_of[LEFT][left]
     doubtful: list[Match] = []
     for role in ROLES:
         sides = [
