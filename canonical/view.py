@@ -38,6 +38,9 @@ from canonical.tables import COVERAGE
 
 R = TypeVar("R", bound=Record)
 
+_LEFT = frozenset({"expelled", "transferred", "academic_leave", "graduated"})
+"""Statuses of those who are not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Covered:
@@ -183,13 +186,17 @@ class JournalView:
         return found
 
     def pupils(self, group: str, day: date) -> list[str]:
-        """Keys of those enrolled in a group on a day; where the source tells no dates, of all that it names."""
+        """Keys of those enrolled in a group on a day; where the source tells no dates, of all that it names.
+
+        Without an end, those whose status says that they have left are not meant, nor those of whom it says something that
+        is no word of ours (`Archive`): that they are still there is not known.
+        """
         iso = day.isoformat()
         keys = [
             e.person
             for e in self.enrolments_of_group.get(group, ())
             if (e.start is None or e.start <= iso) and (e.end is None or iso <= e.end)
-            and not (e.end is None and e.status in {"expelled", "transferred", "academic_leave", "graduated"})
+            and not (e.end is None and (e.status in _LEFT or (e.status is None and "status" in (e.raw or {}))))
         ]  # fmt: skip
         return sorted(set(keys))
 

@@ -583,6 +583,7 @@ class TestPeriodMark:
             Enrolment(key="p4:g", person="p4", group="g", start="2026-10-26"),
             Enrolment(key="p5:g", person="p5", group="g", status="expelled"),
             Enrolment(key="p6:g", person="p6", group="g", start="2026-09-01", end="2026-10-25"),
+            Enrolment(key="p7:g", person="p7", group="g", raw={"status": "Archive"}),
         ]
         assert found(self.judged([*self.RECORDS, *moved], "2026-11-20 12:00"), self.RULE) == ["p1", "p2", "p6"]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from canonical.entities import Attestation, Course, Enrolment, Group, Period
+from canonical.entities import Attestation, Course, Enrolment, Group, Period, Person
 from pipelines.reporting.document import Table
 from tests.small_class import CLASS, FIRST_QUARTER, MOSCOW, YEAR, journal, period_mark
 from tests.unit.reporting.helpers import built, cells
@@ -52,6 +52,16 @@ def test_who_came_and_who_left() -> None:
         "Стендова Нина": "прибыл(а) 05.11.2026", "Тестова Алиса": None,
     }  # fmt: skip
     assert rows_of(table, "Макетов Лев")["1 четверть"] == ["2", None, None]
+
+
+def test_one_of_whom_the_portal_says_only_that_he_is_archived_has_left() -> None:
+    archived = Enrolment(key="g:p7", person="p7", group="g", raw={"status": "Archive"})
+    pupil = Person(key="p7", role="student", sex="m", family_name="Архивов", given_name="Пётр")
+    made = journal(CLASS, FIRST_QUARTER, [archived, pupil, period_mark("p7", "c", "2")])
+    table, figures = built(TITLE, made).tables
+    assert rows_of(table, "Архивов Пётр")["1 четверть"] == ["2", None, None]
+    assert {r.cells[2] for r in table.rows if r.cells[1] == "Архивов Пётр"} == {"выбыл"}
+    assert figures.rows == built(TITLE, journal(CLASS, FIRST_QUARTER)).tables[1].rows
 
 
 def test_the_year_the_exam_and_the_final_mark() -> None:
