@@ -185,7 +185,13 @@ def percent(part: float, whole: float) -> float | None:
 
 
 def expected_subjects(journal: Journal, group: str, day: str, given: Iterable[str]) -> dict[str, set[str]]:
-    """For each pupil of a class the subjects, among those in which marks are `given`, that they are taught."""
+    """For each pupil of a class the subjects, among those in which marks are `given`, that they are taught.
+
+    In grade 1 of a school no mark is awaited (KRU 3.4).
+    """
+    whole = journal.view.groups.get(group)
+    if journal.institution.kind == "school" and whole is not None and whole.level == 1:
+        return {}
     marked = set(given)
     found: dict[str, set[str]] = {}
     for course in journal.courses_of_class(group):

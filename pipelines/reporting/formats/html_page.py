@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from pipelines.reporting.document import Kind, Report, Table, blocks, grouped_rows, shown
+from pipelines.reporting.document import NO_DATA, Kind, Report, Table, blocks, grouped_rows, shown
 from pipelines.reporting.formats import Format
 from pipelines.reporting.layout import (
     LANDSCAPE,
@@ -65,7 +65,7 @@ def _body(table: Table, heading: str | None, rows: list[Any]) -> dict[str, Any]:
             cells = [
                 {
                     "text": shown(cell, table.columns[n].kind),
-                    "look": _look(table.columns[n].kind),
+                    "look": "q" if cell is NO_DATA else _look(table.columns[n].kind),
                     "rows": len(block) if merged(table.columns, n, len(block)) else 1,
                     "columns": label_span(row) if n == 0 else 1,
                 }

@@ -229,7 +229,7 @@ class _Page:
             case int() | float():
                 self.sheet.write_number(row, column, cell, look)
             case _:
-                grey = self.looks(border=1, align="center", text_wrap=True, font_color="#666666", font_size=8)
+                grey = self.looks(border=1, align="center", shrink=True, font_color="#666666", font_size=8)
                 self.sheet.write_string(row, column, NO_DATA.value, grey)
 
     def _signatures(self) -> None:

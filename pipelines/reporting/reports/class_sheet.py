@@ -19,7 +19,7 @@ from pipelines.reporting.spans import Span, in_order, period_name
 _NUMBER: Final = Column("number", "№", "integer", 4, fixed=True, merged=True)
 _PUPIL: Final = Column("pupil", "Фамилия, имя, отчество", width=28, fixed=True, merged=True)
 _MOVED: Final = Column("moved", "Движение", width=14, fixed=True, merged=True)
-_PERIOD: Final = Column("period", "Период", width=12, fixed=True)
+_PERIOD: Final = Column("period", "Период", width=13, fixed=True)
 _YEARLY: Final[Mapping[str | None, str]] = {"year": "Год", "exam": "Экзамен", "final": "Итог"}
 _MOVES: Final[Mapping[str | None, Mapping[str | None, str]]] = {
     "came": {"m": "прибыл", "f": "прибыла", None: "прибыл(а)"},
@@ -155,7 +155,7 @@ def _figures(sheet: _Sheet) -> Iterator[Table]:
     if rows:
         columns = (
             Column("period", "Период", width=14, fixed=True, merged=True),
-            Column("figure", "Показатель", width=16, fixed=True),
+            Column("figure", "Показатель", width=18, fixed=True),
             *_by_subject(sheet.subjects, "percent"),
             Column("whole", "По классу (группе)", "percent", 5, upright=True),
         )

@@ -124,8 +124,8 @@ def _details(found: _Found, line: _Line, key: str, pupils: list[tuple[str, Misse
 def _groups(*, with_hours: bool) -> tuple[Column, ...]:
     return (
         Column("group", "Группа", width=12, fixed=True),
-        Column("period", "Период", width=12),
-        Column("pupils", "Обучающихся", "integer", 12),
+        Column("period", "Период", width=13),
+        Column("pupils", "Обучающихся", "integer", 11),
         Column("lessons", "всего", "integer", 8, over="Проведено занятий"),
         Column("not_taken", "посещаемость не отмечена", "integer", 13, over="Проведено занятий"),
         *_counts(with_hours=with_hours),

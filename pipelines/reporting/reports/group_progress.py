@@ -25,15 +25,15 @@ from pipelines.reporting.spans import Span
 
 _GROUPS: Final = (
     Column("group", "Группа", width=12, fixed=True),
-    Column("period", "Период", width=12),
+    Column("period", "Период", width=13),
     Column("basis", "Отметки", width=10),
-    Column("pupils", "Обучающихся", "integer", 12),
+    Column("pupils", "Обучающихся", "integer", 11),
     Column("excellent", "отличники", "integer", 10, over="Из них"),
     Column("good", "хорошисты", "integer", 10, over="Из них"),
     Column("one_three", "с одной «3»", "integer", 8, over="Из них"),
     Column("passing", "с двумя «3» и более", "integer", 8, over="Из них"),
     Column("failing", "неуспевающие", "integer", 13, over="Из них"),
-    Column("unattested", "в том числе с н/а", "integer", 8, over="Из них"),
+    Column("unattested", "в том числе с н/а", "integer", 11, over="Из них"),
     Column("uncounted", "без отметок", "integer", 8, over="Из них"),
     Column("success", "Успеваемость, %", "percent", 13),
     Column("quality", "Качество, %", "percent", 9),

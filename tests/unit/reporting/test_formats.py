@@ -125,6 +125,7 @@ def test_a_workbook_holds_real_numbers() -> None:
     assert 5.0 in column(cells, "F")
     assert "5-" in column(cells, "F")
     sheet = parts(book)["xl/worksheets/sheet1.xml"]
+    assert 'shrinkToFit="1"' in parts(book)["xl/styles.xml"]
     assert 'paperSize="9"' in sheet
     assert "<pane " in sheet
     assert "Print_Titles" in parts(book)["xl/workbook.xml"]
@@ -178,6 +179,7 @@ def test_a_page_prints_and_needs_nothing_from_elsewhere() -> None:
     assert page.rows[2] == [("Школа <1>", {"colspan": "7"})]
     assert [t for t, _ in page.rows[3]] == ["7А", "20", "66,7", "4,13", "2,5", "5", "20.11.2026"]
     assert page.rows[3][1][1] == {"class": "n"}
+    assert page.rows[4][2] == ("нет данных", {"class": "q"})  # small print, so that it stays within its column
     assert page.rows[5][0] == ("Итого", {"colspan": "2"})  # the label fills the empty cell beside it
     for there in (
         "size: A4 portrait",

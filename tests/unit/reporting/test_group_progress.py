@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from canonical.entities import Course, Enrolment, Group, PeriodMark, Person, Subject, Work
+from connectors.contract import Institution
 from pipelines.reporting.asking import NothingSuchError
 from pipelines.reporting.progress import UNATTESTED, standing
 from tests.small_class import CLASS, FIRST_QUARTER, MOSCOW, YEAR, journal, marks_of, period_mark
@@ -65,6 +68,15 @@ def test_a_debt_holds_the_place_of_a_mark_to_come() -> None:
     after = datetime(2027, 1, 8, tzinfo=MOSCOW)
     row = line(built("group-progress", journal(CLASS, given, [debt], now=after), period="q2").tables[0], "7А")
     assert (row["good"], row["debts"], row["uncounted"]) == (0, 1, 5)
+
+
+def test_in_grade_one_no_mark_is_awaited() -> None:
+    first = [msgspec.structs.replace(r, level=1) if isinstance(r, Group) else r for r in CLASS]
+    given = [period_mark("p1", "c", "5")]
+    places = (Institution("a", "Школа", "school", MOSCOW), 0), (Institution("a", "Колледж", "college", MOSCOW), 3)
+    for place, awaited in places:
+        row = line(built("group-progress", journal(first, given, place=place), period="q1").tables[0], "7А")
+        assert (row["pupils"], row["excellent"], row["without"]) == (4, 1, awaited)
 
 
 def test_a_finished_quarter_without_period_marks_counts_nobody() -> None:
@@ -165,7 +177,6 @@ def test_subgroup_courses_of_one_subject_are_one_subject() -> None:
 
 
 def test_institutions_side_by_side_have_totals() -> None:
-    from dataclasses import replace
 
     first = journal(CLASS, FIRST_QUARTER)
     second = journal(CLASS, [period_mark("p1", "c", "5"), period_mark("p2", "c", "2")])
