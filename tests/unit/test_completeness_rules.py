@@ -315,6 +315,17 @@ class TestMissingHomework:
         cannot = ["planned_topics.homework"]
         assert found(self.judged(records, now, cannot_say=cannot), self.RULE) == ["l"], "the plan cannot say"
 
+    def test_where_the_plan_does_not_say_it_is_a_reminder(self) -> None:
+        now = MIDNIGHT + timedelta(days=1)
+        plan = PlannedTopic(key="k", course="c", title="Дроби", homework="§ 1")
+        for record, profile, severity in (
+            (lesson(planned_topic="k"), KOL, "warning"),
+            (lesson(), KOL, "info"),
+            (lesson(), shipped_profile("kol", homework__missing={"unplanned_severity": None}), "warning"),
+        ):
+            made = self.judged([*CLASS, plan, record], now, profile=profile)
+            assert one(made, self.RULE).severity == severity
+
     @pytest.mark.parametrize(
         "other",
         [PLANNED, lesson(homework="§ 1"), lesson(kind="exam"), lesson(status="cancelled")],

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from canonical.entities import Lesson
 from pipelines.completeness.case import Case, russian
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Suspicion
+from pipelines.completeness.rule import Ground, Rule, RuleSettings, Severity, Suspicion
 
 
 class HomeworkSettings(RuleSettings):
@@ -27,9 +27,14 @@ class HomeworkSettings(RuleSettings):
 
 
 class HomeworkMissingSettings(HomeworkSettings):
-    """With `plan_decides` none is missed at a lesson whose planned topic has none: homework is entered if it is set."""
+    """Homework is entered if it is set, and only the thematic plan can tell whether it is.
+
+    With `plan_decides` none is missed at a lesson whose planned topic has none. Where the plan is not known to set any, what
+    is missed is told with `unplanned_severity` (null: as `severity`).
+    """
 
     plan_decides: bool = False
+    unplanned_severity: Severity | None = None
 
 
 def missing(case: Case, settings: HomeworkMissingSettings) -> Iterator[Suspicion]:
@@ -37,7 +42,8 @@ def missing(case: Case, settings: HomeworkMissingSettings) -> Iterator[Suspicion
     for lesson in case.lessons:
         if lesson.homework is not None or not _is_judged(case, settings, lesson):
             continue
-        if settings.plan_decides and _is_planned_without(case, lesson):
+        planned = _is_planned(case, lesson)
+        if settings.plan_decides and planned is False:
             continue
         due_at = deadline(case, settings, lesson)
         if due_at <= case.moment:
@@ -48,6 +54,7 @@ def missing(case: Case, settings: HomeworkMissingSettings) -> Iterator[Suspicion
                 due_at=due_at,
                 read_at=case.read_at("lessons", lesson),
                 records=(("lessons", "key", lesson.key), ("works", "lesson", lesson.key)),
+                severity=None if planned else settings.unplanned_severity,
             )
 
 
@@ -93,10 +100,12 @@ def _is_judged(case: Case, settings: HomeworkSettings, lesson: Lesson) -> bool:
     return lesson.kind not in settings.except_kinds and case.is_recorded(lesson)
 
 
-def _is_planned_without(case: Case, lesson: Lesson) -> bool:
-    """Whether the thematic plan is known to set no homework at this lesson."""
+def _is_planned(case: Case, lesson: Lesson) -> bool | None:
+    """Whether the thematic plan sets homework at this lesson; null: it is not known."""
     topic = case.view.planned_topics.get(lesson.planned_topic or "")
-    return topic is not None and topic.homework is None and case.view.source.can_say("planned_topics", "homework")
+    if topic is None or not case.view.source.can_say("planned_topics", "homework"):
+        return None
+    return topic.homework is not None
 
 
 def _when(case: Case, moment: datetime) -> str:
@@ -109,7 +118,7 @@ RULES: Final = (
         "homework.missing",
         "Домашнее задание не внесено в срок",
         "Урок записан, домашнего задания нет, а срок прошёл. Если акт требует задание, только «если оно задано», урок, "
-        "по теме которого план (КТП) задания не предусматривает, не считается.",
+        "по теме которого план (КТП) задания не предусматривает, не считается, а где план этого не говорит — это напоминание.",
         ("lessons.homework", "lessons.status"),
         HomeworkMissingSettings,
         missing,
