@@ -2,6 +2,7 @@
 
     ConnectorError
     ├── UnavailableError        nobody, wait     retried; then the source stops for this run
+    │   ├── OutOfOrderError     the portal's     retried; then the unit is left out: the portal answers to all else
     │   └── RateLimitedError    nobody, wait     retried after the portal's own time
     ├── UnexpectedAnswerError   the developers   retried (it may be a passing fault); then the unit is left out
     ├── NotFoundError           nobody           the unit is left out
@@ -34,6 +35,13 @@ class UnavailableError(ConnectorError):
 
     code = "portal_unavailable"
     retry = True
+
+
+class OutOfOrderError(UnavailableError):
+    """The portal cannot give this one thing, while it goes on answering to others."""
+
+    code = "out_of_order"
+    stops = "unit"
 
 
 class RateLimitedError(UnavailableError):

@@ -30,6 +30,7 @@ from connectors.errors import (
     ConnectorError,
     ExpiredError,
     NotFoundError,
+    OutOfOrderError,
     RateLimitedError,
     SignInNeededError,
     SourceConfigError,
@@ -250,6 +251,7 @@ class Session:
         self._signing_in = asyncio.Lock()
         self._signed_in = sender.offline
         self._times_signed_in = 0
+        self._last_good: Request | None = None
 
     @property
     def offline(self) -> bool:
@@ -322,26 +324,60 @@ class Session:
 
     async def _ask(self, request: Request, *, json: bool) -> Answer:
         async def once() -> Answer:
-            signed_in = await self._sign_in()
+            try:
+                return await self._attempt(request, json=json)
+            except RateLimitedError:
+                raise
+            except UnavailableError:
+                if self._limit.troubled:
+                    await self._answers_to_others()  # if so, it need not be left in peace
+                raise
+
+        try:
+            answer = await self._persist(once)
+        except RateLimitedError:
+            raise
+        except UnavailableError:
+            if not await self._answers_to_others():
+                raise
+            answer = await self._last_attempt(request, json=json)
+        self._last_good = request
+        self._archive.put(answer.body)
+        return answer
+
+    async def _last_attempt(self, request: Request, *, json: bool) -> Answer:
+        try:
+            return await self._attempt(request, json=json)
+        except UnavailableError as error:
+            raise OutOfOrderError(f"{error}, though it answers to others") from None
+
+    async def _attempt(self, request: Request, *, json: bool) -> Answer:
+        signed_in = await self._sign_in()
+        answer = await self._exchange(request, self._manner.headers())
+        fault = self._manner.fault(answer)
+        if isinstance(fault, ExpiredError):
+            if self.offline:
+                raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
+            await self._sign_in(refused=signed_in)
             answer = await self._exchange(request, self._manner.headers())
             fault = self._manner.fault(answer)
             if isinstance(fault, ExpiredError):
-                if self.offline:
-                    raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
-                await self._sign_in(refused=signed_in)
-                answer = await self._exchange(request, self._manner.headers())
-                fault = self._manner.fault(answer)
-                if isinstance(fault, ExpiredError):
-                    raise SignInNeededError(f"{fault}, and again after signing in anew")
-            if fault:
-                raise fault
-            if json and not self._archive.holds(answer.origin.sha256):
-                answer.json()  # an answer that is cut off may come whole the next time
-            return answer
-
-        answer = await self._persist(once)
-        self._archive.put(answer.body)
+                raise SignInNeededError(f"{fault}, and again after signing in anew")
+        if fault:
+            raise fault
+        if json and not self._archive.holds(answer.origin.sha256):
+            answer.json()  # an answer that is cut off may come whole the next time
         return answer
+
+    async def _answers_to_others(self) -> bool:
+        """Whether the portal still answers to what it answered last: then it is not down as a whole."""
+        if self._last_good is None or self.offline:
+            return False
+        try:
+            answer = await self._exchange(self._last_good, self._manner.headers())
+        except UnavailableError:
+            return False
+        return self._manner.fault(answer) is None
 
     async def _sign_in(self, refused: int | None = None) -> int:
         """Sees to it that there is a valid sign-in; says which one it is, so that only one caller renews it."""

@@ -65,6 +65,11 @@ class HostLimit:
             else:
                 await asyncio.sleep(slot - now)
 
+    @property
+    def troubled(self) -> bool:
+        """Whether the host has not answered so often in a row that it is left in peace."""
+        return self._failures > _CALM
+
     def succeeded(self) -> None:
         """The host answers."""
         self._failures = 0
@@ -72,7 +77,7 @@ class HostLimit:
     def failed(self, longest: float) -> None:
         """The host does not answer: after a few failures in a row it is asked less and less."""
         self._failures += 1
-        if self._failures > _CALM:
+        if self.troubled:
             self.rest(min(longest, 0.5 * 2 ** (self._failures - _CALM)))
 
     def rest(self, seconds: float) -> None:

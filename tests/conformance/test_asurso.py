@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -255,14 +254,38 @@ class TestManners:
     def test_the_session_is_given_back_when_the_portal_fails(self) -> None:
         standin = college()
         state = portal(standin)
+        real, counted = standin.app, [0]
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            counted[0] += 1
+            state.maintenance = 503 if counted[0] >= 20 and scope["method"] == "GET" else None
+            await real(scope, receive, send)
+
+        standin.app = app
         with pytest.raises(UnavailableError):
-            read_with(
-                standin,
-                {20: partial(setattr, state, "maintenance", 503), 30: partial(setattr, state, "maintenance", None)},
-                attempts=2,
-            )
+            read(standin, patience=replace(QUICK, attempts=2))
         assert state.sign_ins == 1
         assert state.sessions == {}
+
+    def test_one_page_that_fails_for_ever_is_left_out_alone(self) -> None:
+        standin = college()
+        whole, _ = read(standin)
+        real = standin.app
+        page = next(u.removeprefix("page/") for u, _ in whole.batches if u.startswith("page/"))
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].endswith("/subjects/" + page.partition(":")[2]):
+                await send({"type": "http.response.start", "status": 500, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await real(scope, receive, send)
+
+        standin.app = app
+        got, _ = read(standin, patience=replace(QUICK, attempts=2))
+        assert set(got.failed) == {f"page/{page}"}
+        lost = {key for key, lesson in whole.records["lessons"].items() if lesson.course == page}
+        assert lost
+        assert set(got.records["lessons"]) == set(whole.records["lessons"]) - lost
 
     def test_sources_with_one_account_wait_for_each_other(self) -> None:
         standin = college(pool=1)

@@ -23,6 +23,7 @@ from connectors.errors import (
     AccessDeniedError,
     ConnectorError,
     NotFoundError,
+    OutOfOrderError,
     RateLimitedError,
     SignInNeededError,
     SourceConfigError,
@@ -257,6 +258,36 @@ class TestPoliteness:
             asyncio.run(go(base))
         gaps = [b - a for a, b in zip(door.visits.at, door.visits.at[1:], strict=False)]
         assert max(gaps[8:]) > 0.2 > max(gaps[:3])
+
+    def test_one_thing_out_of_order_is_told_from_a_portal_that_is_down(self) -> None:
+        broken = {"/broken"}
+
+        async def answer(request: WebRequest) -> Response:
+            path = request.url.path
+            return Response(status_code=500) if path in broken or "*" in broken else JSONResponse(path)
+
+        door = Door(Starlette(routes=[Route("/{what:path}", answer)]))
+
+        async def go(base: str) -> list[type[BaseException]]:
+            made = Session(Network(base, patience=QUICK), Plain(), patience=QUICK)
+            errors: list[type[BaseException]] = []
+
+            async def failing(path: str) -> None:
+                with pytest.raises(UnavailableError) as caught:
+                    await made.get(path)
+                errors.append(caught.type)
+
+            await failing("/broken")  # nothing has been answered yet
+            await made.get("/sound")
+            await asyncio.gather(*(failing("/broken") for _ in range(3)))
+            assert (await made.get("/sound")).json() == "/sound"
+            broken.add("*")
+            await failing("/sound")
+            await made.close()
+            return errors
+
+        with serving(door) as base:
+            assert asyncio.run(go(base)) == [UnavailableError, *[OutOfOrderError] * 3, UnavailableError]
 
     def test_every_fault_passes_in_the_end(self) -> None:
         async def answer(request: WebRequest) -> Response:
