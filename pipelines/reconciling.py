@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations, groupby
@@ -138,7 +138,7 @@ def _reconcile_one(
     with store.reading() as connection:
         rows = _by_authority(connection, jobs)
         views = {row.key: open_view(connection, row) for row in rows}
-        asides = {row.key: keeping.quarantine(connection, row.id) for row in rows}
+        asides = {key: keeping.quarantine(connection, view) for key, view in views.items()}
         for left, right in combinations(rows, 2):
             if not _have_something_in_common(connection, left, right):
                 continue
@@ -248,25 +248,35 @@ def candidates(store: Store, jobs: Sequence[SourceJob]) -> list[Candidate]:
             views = {row.key: open_view(connection, row) for row in rows}
             for left, right in combinations(rows, 2):
                 pair = Sources(place.key, left.key, right.key)
-                for match in keeping.candidates(connection, pair):
-                    here, there = _person(views[left.key], match.left), _person(views[right.key], match.right)
+                doubtful = keeping.candidates(connection, pair)
+                groups = [_groups(views[row.key]) if doubtful else {} for row in (left, right)]
+                for match in doubtful:
+                    here = _person(views[left.key], match.left, groups[0])
+                    there = _person(views[right.key], match.right, groups[1])
                     if here and there:
                         found.append(Candidate(pair, match, here, there))
     return found
 
 
-def _person(view: JournalView, key: str) -> dict[str, Any] | None:
+def _groups(view: JournalView) -> dict[str, set[str]]:
+    """The names of everybody's groups."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for enrolment in view.enrolments.values():
+        found[enrolment.person].add(view.groups[enrolment.group].name or enrolment.group)
+    return found
+
+
+def _person(view: JournalView, key: str, groups: Mapping[str, set[str]]) -> dict[str, Any] | None:
     person = view.people.get(key)
     if person is None:
         return None
-    groups = {view.groups[e.group].name or e.group for e in view.enrolments.values() if e.person == key}
     return {
         "source": view.source.key,
         "key": key,
         "name": full_name(person),
         "role": person.role,
         "birth_date": person.birth_date,
-        "groups": sorted(groups),
+        "groups": sorted(groups.get(key, ())),
         "position": person.position,
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -22,7 +24,7 @@ from canonical.entities import (
 from canonical.view import JournalView, Place
 from reconcile.aside import Aside
 from reconcile.groups import is_part
-from reconcile.names import read_name
+from reconcile.names import Name, read_name
 from reconcile.rosters import roles
 from reconcile.subjects import year_of
 from reconcile.ties import Tie, Ties
@@ -49,7 +51,8 @@ class Absence:
         places = self._places(record)
         recorded = getattr(record, "recorded_at", None)
         since = datetime.fromisoformat(recorded) if recorded else None
-        moments = [self._view.coverage.read_at(entity, place) for place in places]
+        read = "enrolments" if isinstance(record, Person) and places is self._rosters else entity
+        moments = [self._view.coverage.read_at(read, place) for place in places]
         if not moments or not all(m is not None and (since is None or since <= m) for m in moments):
             return False
         return not self._is_aside(record, places)
@@ -93,33 +96,65 @@ class Absence:
 
     # -- what was read, but not understood -----------------------------------------------------------------------
 
+    def unreadable(self, entity: str) -> int:
+        """How many records of an entity were set aside of which nothing can be told."""
+        return self._aside.unreadable[entity]
+
     def _is_aside(self, record: Record, places: list[Place]) -> bool:
         """Whether the quarantine may hold the record, or what it belongs to."""
-        if any(self._aside.holds(p.group, p.course, p.lesson, p.person) for p in places):
-            return True
+        aside, entity = self._aside, entity_of(record)
+        for p in places:
+            holders = (("groups", p.group), ("courses", p.course), ("lessons", p.lesson), ("people", p.person))
+            if any(aside.holds(*holder) for holder in holders):
+                return True
         match record:
             case Person():
-                name = read_name(record.family_name, record.given_name, record.patronymic)
-                return self._aside.names("people", name.family, name.given)
+                return aside.may_be_person(_name(record))
             case Group() | Subject():
-                return self._aside.names(entity_of(record), record.name)
+                return aside.may_be_named(entity, record.name)
+            case Period():
+                return aside.may_be_named(entity, record.name, record.start, record.end)
+            case Enrolment() if aside.may_be_person(_name(self._other.people[record.person])):
+                return True
+        return aside.may_be(entity, self._pointed_at(record), record.date if isinstance(record, Lesson) else None)
+
+    def _pointed_at(self, record: Record) -> dict[str, list[str]]:
+        """What the record would point at in this source, by the kinds that `Aside` knows."""
+        match record:
+            case Enrolment():
+                return {"people": self._keys("people", record.person), "groups": self._keys("groups", record.group)}
+            case Course():
+                return {"groups": self._keys("groups", record.group), "subjects": self._keys("subjects", record.subject)}  # fmt: skip
             case Lesson():
-                return any(self._aside.names_day("lessons", p.course, record.date) for p in places if p.course)
-            case Mark():
-                return any(
-                    self._aside.names("marks", p.person, key)
-                    for p in places
-                    for key in (p.lesson, *(w.key for w in self._view.works_of_lesson.get(p.lesson or "", ())))
-                )
-        entity = entity_of(record)
-        return any(self._aside.names(entity, p.person, p.lesson or p.course or p.group) for p in places)
+                return {"courses": self._keys("courses", record.course)}
+            case PeriodMark():
+                return {"people": self._keys("people", record.student), "courses": self._keys("courses", record.course)}  # fmt: skip
+        assert isinstance(record, Mark | Attendance)  # noqa: S101 - nothing else is compared
+        course, lesson = self._cell(record)
+        if lesson is None:
+            held = [key for c in self._keys("courses", course) for key in self._works_without_lesson.get(c, ())]
+        else:
+            lessons = self._keys("lessons", lesson)
+            held = [*lessons, *(w.key for key in lessons for w in self._view.works_of_lesson.get(key, ()))]
+        return {"people": self._keys("people", record.student), "lessons": held}
+
+    @cached_property
+    def _works_without_lesson(self) -> dict[str, list[str]]:
+        """Their keys, by course."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for work in self._view.works.values():
+            if work.lesson is None:
+                found[work.course].append(work.key)
+        return found
 
     # -- where it should stand -----------------------------------------------------------------------------------
 
     def _places(self, record: Record) -> list[Place]:
         """Where the record would lie in this source, in this source's keys: in every place it must have been looked for."""
         match record:
-            case Person() | Subject():
+            case Person():
+                return self._in_rosters(record)
+            case Subject():
                 return [Place()]
             case Group():
                 return [Place(academic_year=record.academic_year)]
@@ -128,6 +163,26 @@ class Absence:
             case Enrolment() | Course():
                 return self._in_groups(record)
         return self._in_courses(record)
+
+    def _in_rosters(self, person: Person) -> list[Place]:
+        """In the list of people; of a source that has none, in the rosters, for a pupil who should stand in one of them."""
+        coverage = self._view.coverage
+        if person.key in self._enrolled_there and coverage.read_at("people", Place()) is None:
+            return self._rosters
+        return [Place()]
+
+    @cached_property
+    def _rosters(self) -> list[Place]:
+        return [Place(group=g.key, academic_year=g.academic_year) for g in self._view.groups.values() if not is_part(g)]
+
+    @cached_property
+    def _enrolled_there(self) -> set[str]:
+        """Pupils of the other source who stand there in a class that this source has."""
+        return {
+            e.person
+            for e in self._other.enrolments.values()
+            if self._ties.groups.id(1 - self._side, e.group) is not None
+        }
 
     def _in_groups(self, record: Enrolment | Course) -> list[Place]:
         groups = self._keys("groups", record.group)
@@ -147,17 +202,20 @@ class Absence:
 
     def _cells(self, record: Mark | Attendance) -> list[Place]:
         people = self._keys("people", record.student)
-        course: str | None
-        lesson: str | None
-        if isinstance(record, Attendance):
-            course, lesson = None, record.lesson
-        else:
-            work = self._other.works[record.work]
-            course, lesson = work.course, work.lesson
+        course, lesson = self._cell(record)
         if lesson is None:
-            return [self._course_place(c, None, person=p) for c in self._keys("courses", course) for p in people]
-        lessons = [self._view.lessons[key] for key in self._keys("lessons", lesson)]
-        return [self._course_place(x.course, x.date, lesson=x.key, person=p) for x in lessons for p in people]
+            places = [self._course_place(c, None, person=p) for c in self._keys("courses", course) for p in people]
+        else:
+            lessons = [self._view.lessons[key] for key in self._keys("lessons", lesson)]
+            places = [self._course_place(x.course, x.date, lesson=x.key, person=p) for x in lessons for p in people]
+        return [recorded for place in places for recorded in _whenever_recorded(place, record.recorded_at)]
+
+    def _cell(self, record: Mark | Attendance) -> tuple[str | None, str | None]:
+        """The course and the lesson of a mark in the other source; of attendance the lesson is enough."""
+        if isinstance(record, Attendance):
+            return None, record.lesson
+        work = self._other.works[record.work]
+        return work.course, work.lesson
 
     def _course_place(
         self, course: str, day: str | None, *, lesson: str | None = None, person: str | None = None
@@ -171,3 +229,13 @@ class Absence:
         tie: Tie = getattr(self._ties, entity)
         number = tie.id(1 - self._side, key)
         return [] if number is None else tie.keys(self._side, number)
+
+
+def _name(person: Person) -> Name:
+    return read_name(person.family_name, person.given_name, person.patronymic)
+
+
+def _whenever_recorded(place: Place, recorded_at: str | None) -> list[Place]:
+    """The place on the day of the lesson and on the day of recording: what is read by the latter lies in between."""
+    days = {day for day in (place.lesson_date, recorded_at[:10] if recorded_at else None) if day}
+    return [replace(place, recorded_on=day) for day in sorted(days)] or [place]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -57,7 +58,7 @@ def find_differences(
     """All differences, in the order of entities and keys. Rosters are compared as they stand on a day."""
     finder = _Finder(ties, views, day, aside)
     found = [*finder.doubtful(doubtful), *finder.doubles(), *finder.missing_things(), *finder.of_rows()]
-    return sorted(found, key=_order)
+    return sorted(finder.without_what_may_lie_aside(found), key=_order)
 
 
 def _order(difference: Difference) -> tuple[int, str, str, str, str]:
@@ -185,6 +186,18 @@ class _Finder:
         else:
             yield Difference(entity_of(record), "missing_left", None, None, here, describe.about(record))
 
+    def without_what_may_lie_aside(self, found: Iterable[Difference]) -> list[Difference]:
+        """The differences without those of an entity that are no more than what was read there and could not be told."""
+        every = list(found)
+        missing = Counter((d.entity, d.kind) for d in every)
+        sides: dict[Kind, int] = {"missing_left": LEFT, "missing_right": RIGHT}
+        explained = {
+            (entity, kind)
+            for (entity, kind), count in missing.items()
+            if kind in sides and count <= self._absence[sides[kind]].unreadable(entity)
+        }
+        return [d for d in every if (d.entity, d.kind) not in explained]
+
     # -- what differs --------------------------------------------------------------------------------------------
 
     def of_rows(self) -> Iterator[Difference]:
@@ -206,7 +219,7 @@ class _Finder:
             case "lessons":
                 return rows.lesson_rows(ties, views)
             case "enrolments":
-                made = [rows.enrolment_rows(ties, self._stands[side].values(), side) for side in SIDES]
+                made = [rows.enrolment_rows(ties, views, self._stands[side].values(), side) for side in SIDES]
             case "marks" | "period_marks":
                 debts = all(any(m.meaning == "debt" for m in getattr(v, entity).values()) for v in views)
                 make = rows.mark_rows if entity == "marks" else rows.period_mark_rows

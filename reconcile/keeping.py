@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 from canonical.store.bulk import among, chunks
 from canonical.store.upsert import upsert
 from canonical.tables import DISCREPANCIES, JUDGEMENTS, MATCHES, QUARANTINE
+from canonical.view import JournalView
 from reconcile.aside import Aside, Entry
 from reconcile.life import Discrepancy, Sources, closed
 from reconcile.pair import Decisions, Outcome
@@ -248,11 +249,11 @@ def close(
 # -- what a reconciliation looks at besides ---------------------------------------------------------------------------
 
 
-def quarantine(connection: Connection, source: int) -> Aside:
-    """What lies in the quarantine of a source."""
+def quarantine(connection: Connection, view: JournalView) -> Aside:
+    """What lies in the quarantine of the source of a journal."""
     q = QUARANTINE.c
-    query = select(q.entity, q.key, q.body).where(q.source == source, q.state == "open")
-    return Aside(Entry(*row) for row in connection.execute(query))
+    query = select(q.entity, q.key, q.body).where(q.source == view.source.id, q.state == "open").order_by(q.id)
+    return Aside([Entry(*row) for row in connection.execute(query)], view)
 
 
 def last_judgement(connection: Connection, institution: str) -> datetime | None:

@@ -16,7 +16,7 @@ from reconcile.compare import Row
 from reconcile.courses import begins
 from reconcile.names import is_initial_of, read_name
 from reconcile.rosters import Stand
-from reconcile.ties import LEFT, RIGHT, Ties, Views
+from reconcile.ties import LEFT, RIGHT, SIDES, Ties, Views
 from reconcile.words import fold, prose
 
 _CODE_MEANINGS: Final = frozenset({"credit", "no_credit", "exempt", "not_attested", "debt"})
@@ -112,8 +112,8 @@ def group_rows(ties: Ties, view: JournalView, side: int) -> list[Row]:
     return rows
 
 
-def enrolment_rows(ties: Ties, standing: Iterable[Stand], side: int) -> list[Row]:
-    """How tied pupils stand in tied groups. Who has left says why and when; who is there, since when."""
+def enrolment_rows(ties: Ties, views: Views, standing: Iterable[Stand], side: int) -> list[Row]:
+    """How tied pupils stand in tied groups. Who has left says why and when; who is there, since when in this year."""
     chosen: dict[tuple[int, int], Stand] = {}
     for stand in standing:
         person, group = ties.people.id(side, stand.person), ties.groups.id(side, stand.group)
@@ -122,10 +122,24 @@ def enrolment_rows(ties: Ties, standing: Iterable[Stand], side: int) -> list[Row
         before = chosen.get((person, group))
         if before is None or (stand.here, stand.key) > (before.here, before.key):
             chosen[person, group] = stand
-    return [
-        Row(unit, s.key, ("here", None, s.start, None) if s.here else ("not here", s.status, s.start, s.end))
-        for unit, s in chosen.items()
-    ]
+    rows = []
+    for (person, group), s in chosen.items():
+        start = _in_year(s.start, _year(ties, views, group))
+        rows.append(
+            Row((person, group), s.key, ("here", None, start, None) if s.here else ("not here", s.status, start, s.end))
+        )
+    return rows
+
+
+def _year(ties: Ties, views: Views, group: int) -> str | None:
+    """The academic year of a group, as either source says it."""
+    said = (views[side].groups[ties.groups.keys(side, group)[0]].academic_year for side in SIDES)
+    return next((year for year in said if year), None)
+
+
+def _in_year(day: str | None, year: str | None) -> str | None:
+    """A day, or the first of the year: who came before it is there from its beginning, whatever else a registry knows."""
+    return max(day, f"{year[:4]}-09-01") if day and year else day
 
 
 def period_rows(ties: Ties, view: JournalView, side: int) -> list[Row]:
