@@ -742,6 +742,8 @@ class TestLanguage:
             "PRESENT PERFECT",
             "Learn the poem",
             "Present Perfect и Past",
+            "Learn the poem, https://resh.edu.ru/subject/11/",
+            "Past Simple.Exercises",
         ],
     )
     def test_what_is_not_russian(self, text: str) -> None:
@@ -752,6 +754,8 @@ class TestLanguage:
         [
             "Дроби", "Времена Present Perfect", "Чтение: Unit 5", "y = kx + b", "§ 5, № 41", "HTML и CSS", "XVIII век", "XIX",
             "SQL", "pH", "Ex. 5, p. 12", "", None, "2 + 2", "Язык Python", "12", "Тема урока: Past Simple. Exercises",
+            "https://resh.edu.ru/subject/lesson/7723/start", "resh.edu.ru/subject/11", "www.yaklass.ru", "task-5.docx",
+            "teacher.box@example.com",
         ],
     )  # fmt: skip
     def test_what_is(self, text: str | None) -> None:

@@ -13,6 +13,8 @@ from pipelines.completeness.case import Case
 from pipelines.completeness.rule import Ground, Rule, RuleSettings, Suspicion
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:[a-z]{2,4}|рф)\b(?:/\S*)?")
+"""What leads to a page, a mailbox or a file is in no language."""
 _LONGEST_ABBREVIATION: Final = 5
 _NAMES: Final = {"topic": "тема", "homework": "домашнее задание"}
 
@@ -21,7 +23,8 @@ class LanguageSettings(RuleSettings):
     """`fields` of a lesson are looked at; `terms` are foreign words that may stand by themselves.
 
     A record is not in Russian when less than `russian_share` of the letters of its words are Cyrillic. Words of less than
-    three letters (symbols, units), abbreviations and Roman numbers (up to five capitals) do not count as words.
+    three letters (symbols, units), abbreviations and Roman numbers (up to five capitals), addresses and names of files do
+    not count as words.
     """
 
     fields: tuple[Literal["topic", "homework"], ...] = ("topic", "homework")
@@ -46,7 +49,7 @@ def not_russian(case: Case, settings: LanguageSettings) -> Iterator[Suspicion]:
 
 def is_foreign(text: str | None, russian_share: float, terms: frozenset[str] = frozenset()) -> bool:
     """Whether a text has foreign words, and (nearly) no Russian ones. `terms` are in lower case."""
-    words = _WORD.findall(unicodedata.normalize("NFC", text or ""))
+    words = _WORD.findall(_ADDRESS.sub(" ", unicodedata.normalize("NFC", text or "")))
     foreign = sum(len(w) for w in words if _is_foreign_word(w, terms))
     russian = sum(_is_cyrillic(letter) for word in words for letter in word)
     return foreign > 0 and russian < russian_share * (russian + foreign)
