@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -14,7 +17,7 @@ from reconcile.groups import tie_classes, tie_parts
 from reconcile.people import Pair
 from reconcile.rosters import tie_people
 from reconcile.subjects import tie_periods, tie_subjects
-from reconcile.ties import Match, Ties
+from reconcile.ties import Match, Ties, Views
 
 TIED: Final = ("people", "groups", "subjects", "periods", "courses", "lessons")
 """The entities whose matches are told: those by which something else is matched."""
@@ -49,8 +52,23 @@ def reconcile_pair(
 
     The result is the same whatever the order of the records.
     """
-    said = decisions or Decisions()
-    views = (left, right)
+    with _uncollected():
+        return _reconcile((left, right), day, decisions or Decisions(), aside or (Aside(), Aside()))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for cycles of objects: comparing makes none, and looking doubles its time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _reconcile(views: Views, day: date, said: Decisions, aside: tuple[Aside, Aside]) -> Outcome:
     ties = Ties()
     tie_classes(ties, views)
     tie_subjects(ties, views)
@@ -60,6 +78,4 @@ def reconcile_pair(
     tie_courses(ties, views)
     tie_lessons(ties, views)
     matches = {entity: sorted(getattr(ties, entity).matches) for entity in TIED}
-    return Outcome(
-        matches, sorted(doubtful), find_differences(ties, views, doubtful, day=day, aside=aside or (Aside(), Aside()))
-    )
+    return Outcome(matches, sorted(doubtful), find_differences(ties, views, doubtful, day=day, aside=aside))

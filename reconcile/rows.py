@@ -7,10 +7,11 @@ several records on one side they make one row, or none if they cannot be one.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from canonical.entities import Attendance, Course, Lesson, Mark, PeriodMark
+from canonical.entities import Course, Lesson, Mark, PeriodMark
 from canonical.view import JournalView
 from reconcile.compare import Row
 from reconcile.courses import begins
@@ -57,11 +58,16 @@ FIELDS: Final[Mapping[str, tuple[Field, ...]]] = MappingProxyType(
 
 def mark_value(mark: Mark | PeriodMark) -> str | None:
     """What a mark says: its meaning where that is a word that every portal prints its own way, else its printed value."""
-    if mark.meaning in _CODE_MEANINGS:
-        return mark.meaning
-    if mark.value:
-        return fold(mark.value).replace(" ", "").rstrip(".")
-    return str(mark.grade) if mark.grade is not None else None
+    return _value_said(mark.meaning, mark.value, mark.grade)
+
+
+@lru_cache(maxsize=4_096)
+def _value_said(meaning: str | None, value: str | None, grade: int | None) -> str | None:
+    if meaning in _CODE_MEANINGS:
+        return meaning
+    if value:
+        return fold(value).replace(" ", "").rstrip(".")
+    return str(grade) if grade is not None else None
 
 
 def _folded(text: str | None) -> str | None:
@@ -206,16 +212,15 @@ def _lesson_values(ties: Ties, side: int, lesson: Lesson, *, timed: bool) -> tup
 
 def attendance_rows(ties: Ties, view: JournalView, side: int) -> list[Row]:
     """Attendance by lesson and pupil."""
-    return [
-        Row(unit, a.key, (a.status, a.minutes_late, _prose(a.reason)), a.recorded_at or "")
-        for a in view.attendance.values()
-        if (unit := _cell(ties, side, a)) is not None
-    ]
-
-
-def _cell(ties: Ties, side: int, row: Attendance) -> tuple[int, int] | None:
-    lesson, student = ties.lessons.id(side, row.lesson), ties.people.id(side, row.student)
-    return None if lesson is None or student is None else (lesson, student)
+    lessons, people = ties.lessons.ids(side), ties.people.ids(side)
+    rows = []
+    for a in view.attendance.values():
+        lesson, student = lessons.get(a.lesson), people.get(a.student)
+        if lesson is not None and student is not None:
+            rows.append(
+                Row((lesson, student), a.key, (a.status, a.minutes_late, _prose(a.reason)), a.recorded_at or "")
+            )
+    return rows
 
 
 def mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -> list[Row]:
@@ -225,9 +230,10 @@ def mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -> list[
         tie, key = (ties.lessons, work.lesson) if work.lesson is not None else (ties.courses, work.course)
         number = tie.id(side, key)
         places[work.key] = None if number is None else ("lesson" if work.lesson is not None else "course", number)
+    people = ties.people.ids(side)
     rows = []
     for mark in view.marks.values():
-        place, student = places.get(mark.work), ties.people.id(side, mark.student)
+        place, student = places.get(mark.work), people.get(mark.student)
         if place is not None and student is not None and (debts or mark.meaning != "debt"):
             rows.append(Row((*place, student), mark.key, (mark_value(mark),), mark.recorded_at or ""))
     return rows

@@ -63,6 +63,10 @@ class Tie:
         """The number of what has this key on a side; null where the other side has nothing of the kind."""
         return None if key is None else self._ids[side].get(key)
 
+    def ids(self, side: int) -> Mapping[str, int]:
+        """The numbers by the keys of a side."""
+        return self._ids[side]
+
     def keys(self, side: int, number: int) -> list[str]:
         """The keys of a thing on one side, the matched one first."""
         return self._keys[number][side]
