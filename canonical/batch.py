@@ -65,13 +65,37 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """Records of one entity, in the form in which they are inserted when none of them is known.
+
+    `rows` is marshalled: a list of tuples of the entity's fields, the content hash and the line hash. `keys` and `lines`
+    are packed arrays of 64-bit hashes of the keys and of the lines; `refs` holds, by field, the keys that records point
+    at, `named` their own keys, if other entities point at such records.
+    """
+
+    count: int
+    rows: bytes
+    keys: bytes
+    lines: bytes
+    refs: dict[str, set[str]]
+    named: list[str]
+
+
+@dataclass(slots=True)
 class Lines:
-    """Lines of a file, one record of an entity each. `read` is asked only for the positions that are not known yet."""
+    """Lines of a file, one record of an entity each.
+
+    `split` gives the lines; `read` is asked only for the positions that are not known yet. Where nothing can be known
+    yet, `ahead` (if there is one) reads them all before their turn, in another process; it takes the salt of their
+    hashes, and gives null where a line is not in order. What it gave stands in `ready`.
+    """
 
     entity: str
     origin: Origin
-    lines: Sequence[bytes]
+    split: Callable[[], Sequence[bytes]]
     read: Callable[[Sequence[int]], Read]
+    ahead: Callable[[int], Ready | None] | None = None
+    ready: Ready | None = None
 
 
 @dataclass(slots=True)

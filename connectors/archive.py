@@ -42,7 +42,7 @@ class FolderArchive:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=6)
+        self._compressor = zstandard.ZstdCompressor(level=3)
         self._decompressor = zstandard.ZstdDecompressor()
 
     def path(self, sha256: str) -> Path:

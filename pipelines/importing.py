@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from canonical.batch import Batch
 from canonical.store import Intake, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.tables import SOURCES
@@ -200,6 +201,7 @@ class _Importer:
         self.progress = progress
         self.replaying = replaying
         self.result = SourceResult(job.key)
+        self._making = asyncio.Lock()
         self._salt = job.fingerprint()
         self._faults = 0
 
@@ -297,14 +299,18 @@ class _Importer:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _take_unit(self, unit: Unit, intake: Intake, *, skipping: bool) -> None:
+        batch: Batch | None = None
         try:
             reading = await unit.read()
             self._faults = 0
-            async with self.writing:
+            async with self._making:  # while the unit before is being written
                 digest = reading.digest(self._salt) if unit.whole and not self.replaying else ""
-                if not (skipping and digest and await asyncio.to_thread(intake.skip, unit.name, digest)):
+                if not (skipping and digest and await self._skip(intake, unit.name, digest)):
                     batch = await asyncio.to_thread(reading.make)
                     batch.whole = unit.whole
+                    await asyncio.to_thread(intake.prepare, batch)
+            if batch is not None:
+                async with self.writing:
                     await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest)
         except ConnectorError as error:
             if error.stops == "source":
@@ -319,6 +325,12 @@ class _Importer:
             return
         if self.progress:
             self.progress(self.job.key, unit.name)
+
+    async def _skip(self, intake: Intake, unit: str, digest: str) -> bool:
+        if not intake.may_skip(unit, digest):
+            return False
+        async with self.writing:
+            return await asyncio.to_thread(intake.skip, unit, digest)
 
     def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
         """Leaves a unit out, unless too many in a row have been lost."""

@@ -2,4 +2,5 @@
 
 from svod.cli import main
 
-main()
+if __name__ == "__main__":  # a process that svod starts beside itself imports this module too
+    main()

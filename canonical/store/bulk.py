@@ -83,9 +83,7 @@ class Rows:
         self._lists = [i for i, f in enumerate(entity.fields) if f.kind is tuple]
         self._fields = len(names)
         quoted = [f'"{c}"' for c in self.columns]
-        self._insert_sqlite = (
-            f'INSERT INTO "{entity.name}" ({", ".join(quoted)}) VALUES ({", ".join("?" * len(quoted))})'
-        )
+        self._insert = f'INSERT INTO "{entity.name}" ({", ".join(quoted)}) VALUES '
         self._copy = f'COPY "{entity.name}" ({", ".join(quoted)}) FROM STDIN'
         settable = [c for c in quoted if c not in {'"source"', '"key"'}]
         self._update = {
@@ -104,21 +102,12 @@ class Rows:
             values = self._plain(values)
         return (source, *values, hash_, line, since, origin, None)
 
-    def rows(
-        self,
-        source: int,
-        records: Sequence[Record],
-        hashes: Sequence[int],
-        lines: Sequence[int],
-        since: int,
-        origin: int | None,
-    ) -> list[tuple[Any, ...]]:
-        """The rows of many records that stand since one batch."""
-        tail = (since, origin, None)
-        return [
-            (source, *(v if v[-1] is None and not self._lists else self._plain(v)), hash_, line, *tail)
-            for v, hash_, line in zip(map(self._values, records), hashes, lines, strict=True)
-        ]
+    def values(self, records: Sequence[Record]) -> list[tuple[Any, ...]]:
+        """The fields of records as a table holds them."""
+        values = map(self._values, records)
+        if self._lists:
+            return [self._plain(v) for v in values]
+        return [v if v[-1] is None else self._plain(v) for v in values]
 
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         plain = list(values)
@@ -172,8 +161,24 @@ class Rows:
     def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Adds rows whose keys are not there yet."""
         if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(self._insert_sqlite, list(rows))
-            return
+            marks = ", ".join("?" * len(self.columns))
+            connection.exec_driver_sql(f"{self._insert}({marks})", list(rows))
+        else:
+            self._copy_in(connection, rows)
+
+    def insert_new(
+        self, connection: Connection, source: int, rows: Sequence[tuple[Any, ...]], since: int, origin: int | None
+    ) -> None:
+        """Adds the rows of one answer that stand since one batch; each is given as its fields, its hash and its line."""
+        if connection.dialect.name == "sqlite":
+            marks = ", ".join("?" * (self._fields + 2))
+            sql = f"{self._insert}({source:d}, {marks}, {since:d}, {'NULL' if origin is None else int(origin)}, NULL)"
+            connection.exec_driver_sql(sql, rows)  # what is the same in all rows need not be bound for each
+        else:
+            tail = (since, origin, None)
+            self._copy_in(connection, ((source, *row, *tail) for row in rows))
+
+    def _copy_in(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - a connection in a transaction has one
         with driver.cursor() as cursor, cursor.copy(self._copy) as copy:

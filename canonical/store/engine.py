@@ -43,11 +43,12 @@ def connect(url: str) -> Engine:
 def _prepare_sqlite(dbapi: sqlite3.Connection, _record: object) -> None:
     dbapi.isolation_level = None  # SQLAlchemy says BEGIN itself, see _begin_sqlite
     for pragma in (
+        "page_size = 16384",  # of a new file: a load takes a quarter less time than with 4096
         "journal_mode = WAL",
+        "wal_autocheckpoint = 2000",
         "synchronous = NORMAL",
         "temp_store = MEMORY",
         "cache_size = -65536",
-        "mmap_size = 268435456",
     ):
         dbapi.execute(f"PRAGMA {pragma}")
 

@@ -60,7 +60,7 @@ class Intake:
     must not overwrite what newer answers brought; lines of files are known by their hash with `line_salt`, and with
     `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time.
 
-    Use: `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
+    Use: `prepare` and `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
     """
 
     def __init__(
@@ -86,6 +86,8 @@ class Intake:
             self._lease = Lease.take(connection, f"import {name}", self._real_now())
             self._state = State.begin(connection, run=run, source=source, zone=zone, replaying=replaying)
             self._state.line_salt = line_salt
+            query = select(UNITS.c.unit, UNITS.c.digest).where(UNITS.c.source == source)
+            self._digests = {row.unit: row.digest for row in connection.execute(query)}
             self._state.anew = anew
 
     @staticmethod
@@ -97,6 +99,13 @@ class Intake:
         """Prolongs the lease while nothing is committed for a while."""
         with writing(self._engine) as connection:
             self._lease.hold(connection, self._real_now())
+
+    def prepare(self, batch: Batch) -> None:
+        """Has lines read of which the store can know nothing yet. Looks at no row, so it may run beside a `commit`."""
+        state = self._state
+        for lines in batch.lines:
+            if lines.ahead and state.blank[lines.entity]:
+                lines.ready = lines.ahead(state.line_salt)
 
     def commit(self, unit: str, batch: Batch, *, digest: str = "") -> None:
         """Writes one batch: all of it or nothing.
@@ -123,6 +132,10 @@ class Intake:
                 cursor = update(UNITS).where(UNITS.c.source == self._state.source, UNITS.c.unit == unit)
                 connection.execute(cursor.values(digest=""))
             self._write_totals(connection, writer.touched)
+
+    def may_skip(self, unit: str, digest: str) -> bool:
+        """Whether the answers of a unit were the same when the run began: then `skip` is worth a try."""
+        return bool(digest) and self._digests.get(unit) == digest
 
     def skip(self, unit: str, digest: str) -> bool:
         """Takes a unit as read whose answers are the ones of the last time, without writing its rows again.

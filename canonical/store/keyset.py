@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+Packed = NDArray[np.uint64]
+
 _YOUNG = 131_072
 
 
 class KeySet:
-    """Remembers which keys a run has seen: a small Python set in front of one sorted array of 64-bit hashes.
+    """Remembers which keys a run has seen: a small Python set in front of a few sorted arrays of 64-bit hashes.
 
-    Two keys of ten million share a hash with a chance of about three in a million.
+    An array is merged with the one before it that is not at least twice as long, so that there are few of them and every
+    key is moved few times. Two keys of ten million share a hash with a chance of about three in a million.
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        self._old: NDArray[np.uint64] = np.frombuffer(packed, dtype=np.uint64)
+        self._parts: list[Packed] = [np.frombuffer(packed, dtype=np.uint64)] if packed else []
         self._young: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._old) + len(self._young)
+        return sum(map(len, self._parts)) + len(self._young)
 
     def add_new(self, keys: Sequence[str]) -> list[bool]:
         """Adds keys; says for each whether it was not there before (a key given twice is new once)."""
-        hashes = _hashes(keys)
-        known = self._in_old(hashes)
+        hashes = hashed(keys)
         young = self._young
         fresh = []
-        for number, old in zip(hashes, known, strict=True):
+        for number, old in zip(hashes.tolist(), self._found(hashes).tolist(), strict=True):
             new = not old and number not in young
             if new:
                 young.add(number)
@@ -39,46 +41,74 @@ class KeySet:
             self._settle()
         return fresh
 
+    def add_if_new(self, packed: bytes) -> bool:
+        """Adds the keys of another set's `pack`, if none of them is there: else false, and nothing is added."""
+        self._settle()
+        other = np.frombuffer(packed, dtype=np.uint64)
+        if bool(self._found(other).any()):
+            return False
+        self._push(other)
+        return True
+
     def holds(self, keys: Sequence[str]) -> list[bool]:
         """Says for each key whether it is in the set."""
-        hashes = _hashes(keys)
+        hashes = hashed(keys)
         young = self._young
-        return [old or number in young for number, old in zip(hashes, self._in_old(hashes), strict=True)]
+        return [
+            old or number in young
+            for number, old in zip(hashes.tolist(), self._found(hashes).tolist(), strict=True)
+        ]  # fmt: skip
 
     def lacks_any(self, packed: bytes) -> bool:
         """Whether there is a key in another set's `pack` that is not in this one."""
         self._settle()
-        return len(np.setdiff1d(np.frombuffer(packed, dtype=np.uint64), self._old)) > 0
+        return not bool(self._found(np.frombuffer(packed, dtype=np.uint64)).all())
 
     def merge(self, packed: bytes) -> int:
         """Adds the keys of another set's `pack`; says how many were not there before."""
         self._settle()
-        before = len(self._old)
-        self._old = np.union1d(self._old, np.frombuffer(packed, dtype=np.uint64))
-        return len(self._old) - before
+        other = np.frombuffer(packed, dtype=np.uint64)
+        new = other[~self._found(other)]
+        self._push(new)
+        return len(new)
 
     def pack(self) -> bytes:
         """The set as bytes, eight a key, sorted."""
         self._settle()
-        return self._old.tobytes()
+        while len(self._parts) > 1:
+            self._join()
+        return self._parts[0].tobytes() if self._parts else b""
 
-    def _in_old(self, hashes: Sequence[int]) -> Iterable[bool]:
-        old = self._old
-        if not len(old):
-            return (False for _ in hashes)
-        asked = np.asarray(hashes, dtype=np.uint64)
-        found = np.minimum(np.searchsorted(old, asked), len(old) - 1)
-        answers: list[bool] = (old[found] == asked).tolist()
-        return answers
+    def _found(self, asked: Packed) -> NDArray[np.bool_]:
+        """Which of these are in the arrays."""
+        found = np.zeros(len(asked), dtype=bool)
+        for part in self._parts:
+            places = np.minimum(np.searchsorted(part, asked), len(part) - 1)
+            found |= part[places] == asked
+        return found
 
     def _settle(self) -> None:
         if self._young:
             young = np.fromiter(self._young, dtype=np.uint64, count=len(self._young))
             young.sort()
-            self._old = np.union1d(self._old, young) if len(self._old) else young
             self._young = set()
+            self._push(young)
+
+    def _push(self, part: Packed) -> None:
+        if len(part):
+            self._parts.append(part)
+        while len(self._parts) > 1 and len(self._parts[-2]) < 2 * len(self._parts[-1]):
+            self._join()
+
+    def _join(self) -> None:
+        """Merges the last two arrays."""
+        last, one = self._parts.pop(), self._parts.pop()
+        both = np.concatenate((one, last))
+        both.sort(kind="stable")  # which finds the two sorted runs, and merges them
+        self._parts.append(both)
 
 
-def _hashes(keys: Sequence[str]) -> list[int]:
+def hashed(keys: Sequence[str]) -> Packed:
+    """The hash of each key."""
     digest = xxhash.xxh3_64_intdigest
-    return [digest(k.encode()) for k in keys]
+    return np.fromiter((digest(k.encode()) for k in keys), dtype=np.uint64, count=len(keys))

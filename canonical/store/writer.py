@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
-from canonical.batch import Batch, Drift, Lines, Reject
+from canonical.batch import Batch, Drift, Lines, Ready, Reject
 from canonical.cleaning import MalformedError, clean, decode, encode
 from canonical.entities import ENTITIES, Field, Record, entity_of
 from canonical.store.bulk import BULK, Known, content_hash, content_hashes
@@ -19,6 +20,7 @@ from canonical.store.keyset import KeySet
 from canonical.store.lines import Hashes, LineIndex, line_hashes
 from canonical.store.provenance import Origins
 from canonical.store.quarantine import Entry
+from canonical.store.ready import make_ready
 from canonical.store.state import Arrival, State, rank
 from canonical.tables import BATCHES, HISTORY
 from canonical.text import tidy
@@ -106,43 +108,46 @@ class BatchWriter:
     def _take_lines(self, lines: Lines, origin: int | None) -> list[Reject]:
         """Reads the lines that are not known; gives what among them is no record."""
         entity = lines.entity
+        if lines.ready and self._insert_ready(entity, lines.ready, origin):
+            return []
         index = self.state.line_index(self.connection, entity)
-        hashes = line_hashes(lines.lines, self.state.line_salt)
+        hashes = line_hashes(lines.split(), self.state.line_salt)
         known, met = index.meet(hashes)
         self._count(entity, "received", met)
         self._count(entity, "unchanged", met)
         read = lines.read(np.flatnonzero(~known).tolist())
-        numbers = hashes[read.positions].tolist()
-        if not self._insert_all(entity, read.records, numbers, origin):
-            best: dict[str, Arrival] = {}
-            for record, hash_, number in zip(read.records, content_hashes(read.records), numbers, strict=True):
-                arrival = Arrival(record, hash_, origin, number)
-                rival = best.get(record.key)
-                if rival is None or arrival.rank > rival.rank:
-                    best[record.key] = arrival
-            self._take(entity, best)
+        numbers = hashes[read.positions]
+        ready = make_ready(entity, read.records, numbers) if self._may_insert_all(entity) else None
+        if ready and self._insert_ready(entity, ready, origin):
+            return read.rejects
+        best: dict[str, Arrival] = {}
+        for record, hash_, number in zip(read.records, content_hashes(read.records), numbers.tolist(), strict=True):
+            arrival = Arrival(record, hash_, origin, number)
+            rival = best.get(record.key)
+            if rival is None or arrival.rank > rival.rank:
+                best[record.key] = arrival
+        self._take(entity, best)
         good = known.copy()
         good[read.positions] = True
         self.line_hashes[entity].append(hashes[good])
         return read.rejects
 
-    def _insert_all(self, entity: str, records: Sequence[Record], lines: Sequence[int], origin: int | None) -> bool:
+    def _may_insert_all(self, entity: str) -> bool:
+        return self.state.blank[entity] and not len(self.state.quarantine)
+
+    def _insert_ready(self, entity: str, ready: Ready, origin: int | None) -> bool:
         """Inserts records of which nothing is known yet, all at once; false if that is not so simple."""
-        if not self.state.blank[entity] or len(self.state.quarantine) or not records:
+        if not self._may_insert_all(entity):
             return False
-        keys = [r.key for r in records]
-        seen = self.state.seen[entity]
-        if len(set(keys)) < len(keys) or any(seen.holds(keys)):
+        if any(self._lacking(f, ready.refs[f.name]) for f in ENTITIES[entity].refs):
             return False
-        if any(self._missing(f, records) for f in ENTITIES[entity].refs):
+        if not self.state.seen[entity].add_if_new(ready.keys):
             return False
-        seen.add_new(keys)
-        bulk = BULK[entity]
-        rows = bulk.rows(self.state.source, records, content_hashes(records), lines, self.number, origin)
-        bulk.insert(self.connection, rows)
-        self.state.note_live(entity, keys)
-        self._count(entity, "received", len(keys))
-        self._count(entity, "inserted", len(keys))
+        BULK[entity].insert_new(self.connection, self.state.source, marshal.loads(ready.rows), self.number, origin)  # noqa: S302 - made by a process of our own
+        self.state.note_live(entity, ready.named)
+        self.line_hashes[entity].append(np.frombuffer(ready.lines, dtype=np.int64))
+        self._count(entity, "received", ready.count)
+        self._count(entity, "inserted", ready.count)
         return True
 
     # -- sorting out ---------------------------------------------------------------------------------------------
@@ -296,12 +301,15 @@ class BatchWriter:
         return _by_readiness(entity, arrivals, required, missing)
 
     def _missing(self, field: Field, records: Sequence[Record]) -> set[str]:
-        assert field.ref  # noqa: S101 - called for references only
-        target = field.ref.entity
+        """The keys that a reference field of records points at and under which nothing stands."""
         values = set(map(attrgetter(field.name), records))
         values.discard(None)
-        wanted = set().union(*values) if field.kind is tuple else values
-        wanted -= self.state.live[target]
+        return self._lacking(field, set().union(*values) if field.kind is tuple else values)
+
+    def _lacking(self, field: Field, keys: set[str]) -> set[str]:
+        assert field.ref  # noqa: S101 - called for references only
+        target = field.ref.entity
+        wanted = keys - self.state.live[target]
         if not wanted:
             return wanted
         found = BULK[target].live(self.connection, self.state.source, sorted(wanted))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Whole lines of a file. `number` counts blocks from 0, `first_line` lines from 1."""
 
@@ -18,6 +19,7 @@ class Block:
     first_line: int
     body: bytes
 
+    @cached_property
     def lines(self) -> list[tuple[int, bytes]]:
         """The lines with their numbers; blank ones are passed over."""
         numbered = enumerate(self.body.split(b"\n"), self.first_line)

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from canonical.batch import Batch, Drift, Lines, Origin, Read, Reject
+from canonical.batch import Batch, Drift, Origin, Read, Reject
 from canonical.cleaning import MalformedError, clean, clean_all, decoder
 from canonical.entities import ENTITIES, Entity, Field, Person, Record
 from connectors.errors import UnexpectedAnswerError
-from connectors.files.plain import is_plain
 
 Pseudonym = Callable[[str], str | None]
 
@@ -23,48 +22,36 @@ _SNILS: Final = re.compile(r"[\d\s-]{11,14}")
 _WORDS: Final[Mapping[str, bool]] = {"true": True, "false": False, "1": True, "0": False}
 
 
-def ndjson_batch(
-    entity: str, lines: Sequence[tuple[int, bytes]], *, origin: Origin, zone: tzinfo, pseudonym: Pseudonym
-) -> Batch:
-    """Numbered lines as a batch; a line that is no record is set aside with its number."""
-    bodies = [line for _, line in lines]
-
-    def read(positions: Sequence[int]) -> Read:
-        return _read_lines(entity, [(p, *lines[p]) for p in positions], origin, zone, pseudonym)
-
-    return Batch(lines=[Lines(entity, origin, bodies, read)])
-
-
-def _read_lines(
-    entity: str, lines: Sequence[tuple[int, int, bytes]], origin: Origin, zone: tzinfo, pseudonym: Pseudonym
+def read_lines(
+    entity: str, lines: Sequence[tuple[int, bytes]], origin: Origin, zone: tzinfo, pseudonym: Pseudonym
 ) -> Read:
-    """The records of lines, each with its position and its number in the file."""
+    """The records of numbered lines, each with the position of its line; what is none is set aside with its number."""
     records: list[Record] = []
-    places: list[tuple[int, int, bytes]] = []
+    places: list[int] = []
     rejects: list[Reject] = []
 
-    def refuse(line: tuple[int, int, bytes], error: MalformedError) -> None:
-        text = line[2].decode("utf-8", errors="replace")
-        rejects.append(Reject(entity, _key_in(line[2]), str(error), {"line": line[1], "text": text}, origin))
+    def refuse(position: int, error: MalformedError) -> None:
+        number, line = lines[position]
+        raw = {"line": number, "text": line.decode("utf-8", errors="replace")}
+        rejects.append(Reject(entity, _key_in(line), str(error), raw, origin))
 
     decode = decoder(entity)
-    for line in lines:
+    for position, (_, line) in enumerate(lines):
         try:
-            records.append(decode(line[2]))
+            records.append(decode(line))
         except MalformedError as error:
-            refuse(line, error)
+            refuse(position, error)
         else:
-            places.append(line)
+            places.append(position)
     if entity == "people":
         records = [_private(r, pseudonym) for r in records]
-    plain = is_plain(b"\n".join(line for *_, line in places))
-    for n in reversed(clean_all(ENTITIES[entity], records, zone, plain=plain)):
+    for n in reversed(clean_all(ENTITIES[entity], records, zone)):
         try:
             records[n] = clean(records[n], zone)
         except MalformedError as error:
             refuse(places[n], error)
             del records[n], places[n]
-    return Read(records, [position for position, *_ in places], rejects)
+    return Read(records, places, rejects)
 
 
 def _key_in(line: bytes) -> str | None:

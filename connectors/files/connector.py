@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
-from canonical.batch import Batch, Origin
+from canonical.batch import Batch, Lines, Origin, Read, Ready
 from canonical.coverage import Scope
 from canonical.entities import ENTITIES
 from connectors.contract import CheckLine, Connector, Context, Reading, RemoteInstitution, Unit, Window, ready
 from connectors.errors import SourceConfigError
+from connectors.files.beside import WORTH_IT, Beside
 from connectors.files.blocks import Block, blocks
-from connectors.files.canonical_layout import csv_batch, ndjson_batch
+from connectors.files.canonical_layout import csv_batch, read_lines
 
 
 def open_connector(context: Context) -> Connector:
@@ -38,6 +39,8 @@ class CanonicalFolder:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._folder = context.root / (context.config.path or "")
+        self._beside = Beside()
+        self._size = 0
 
     async def check(self) -> list[CheckLine]:
         """Which files are there."""
@@ -59,13 +62,16 @@ class CanonicalFolder:
         if self._context.find is not None:
             names = [f"{entity}.{ending}" for entity in ENTITIES for ending in ("ndjson", "csv")]
         else:
-            names = [path.name for path in self._files().values()]
+            files = self._files().values()
+            names = [path.name for path in files]
+            self._size = sum(path.stat().st_size for path in files)
         for name in names:
             for unit in self._units(name):
                 yield unit
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Ends the process that read lines, if there was one."""
+        self._beside.close()
 
     def _files(self) -> dict[str, Path]:
         """The file of each entity that has one.
@@ -118,12 +124,26 @@ class CanonicalFolder:
             yield block, Origin(f"FILE {name} {block.number}", sha256, len(block.body), at)
 
     def _reading(self, entity: str, ending: str, block: Block, origin: Origin) -> Reading:
-        pseudonym, zone = self._context.pseudonym, self._context.zone
+        pseudonym = self._context.pseudonym
 
         def make() -> Batch:
             if ending == "csv":
                 text = block.body.decode("utf-8-sig", errors="replace")
                 return csv_batch(entity, text, origin=origin, pseudonym=pseudonym)
-            return ndjson_batch(entity, block.lines(), origin=origin, zone=zone, pseudonym=pseudonym)
+            return Batch(lines=[self._lines(entity, block, origin)])
 
         return Reading([origin], make)
+
+    def _lines(self, entity: str, block: Block, origin: Origin) -> Lines:
+        pseudonym, zone = self._context.pseudonym, self._context.zone
+
+        def read(positions: Sequence[int]) -> Read:
+            lines = block.lines
+            made = read_lines(entity, [lines[p] for p in positions], origin, zone, pseudonym)
+            return Read(made.records, [positions[p] for p in made.positions], made.rejects)
+
+        def ahead(salt: int) -> Ready | None:
+            return self._beside.read(entity, block.body, zone.key, salt)
+
+        is_large = self._size > WORTH_IT and entity != "people"  # whose СНИЛС are hidden here
+        return Lines(entity, origin, lambda: [line for _, line in block.lines], read, ahead if is_large else None)

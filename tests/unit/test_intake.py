@@ -371,6 +371,22 @@ def test_keyset_is_a_set(first: list[str], second: list[str]) -> None:
     assert packed.merge(_pack(second)) == len(set(second) - set(first))
 
 
+@given(st.lists(st.lists(st.text(max_size=3), max_size=30), max_size=12))
+def test_blocks_of_keys_that_are_all_new(blocks: list[list[str]]) -> None:
+    from canonical.store.keyset import KeySet
+
+    keys, model = KeySet(), set[str]()
+    for block in blocks:
+        fresh = not model & set(block)
+        assert keys.add_if_new(_pack(block)) == fresh
+        if fresh:
+            model |= set(block)
+        assert len(keys) == len(model)
+    everything = [k for block in blocks for k in block]
+    assert keys.holds(everything) == [k in model for k in everything]
+    assert keys.lacks_any(_pack(everything)) == bool(set(everything) - model)
+
+
 def _pack(keys: list[str]) -> bytes:
     from canonical.store.keyset import KeySet
 
