@@ -180,7 +180,7 @@ class Scale:
 
     def _weigh_patronymic(self, left: str, right: str) -> tuple[float, int, tuple[str, ...]]:
         if left != right and stem(left) == stem(right) in {left, right}:
-            return self._patronymic.bits(left), 0, ("patronymic same, in another form",)
+            return self._patronymic.bits(left), 0, ("patronymic in another form",)
         if {_of_whom(left), _of_whom(right)} == {"daughter", "son"}:
             return _PATRONYMIC_DIFFERS, 2, ("another patronymic",)
         return self._weigh_part(self._patronymic, left, right, _PATRONYMIC_DIFFERS, "patronymic")

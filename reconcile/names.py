@@ -13,7 +13,7 @@ _NOT_A_LETTER: Final = re.compile(r"[^\w-]|[\d_]")
 _PATRONYMIC: Final = re.compile(r".+(вич|ич|вна|чна|шна|оглы|кызы)$")
 _ENDING: Final = re.compile(r"(?<=..)(ович|евич|ич|овна|евна|ична|инична)$")
 _TURKIC: Final = frozenset({"оглы", "оглу", "кызы", "гызы", "кизи", "улы", "угли", "уулу"})
-_NONE: Final = frozenset({"нет", "отсутствует", "без"})
+_NONE: Final = frozenset({"нет", "отсутствует", "без", "отчества"})
 
 
 class Name(NamedTuple):
@@ -48,6 +48,8 @@ def read_name(family: str | None, given: str | None, patronymic: str | None) -> 
         first, second = first[:1], first[1:]
     elif len(first) > 1 and second and not third and len(first[-1]) == 1 and first[1:] == second:
         first = first[:1]
+    if not third and len(second) > 2 and second[-1] in _TURKIC:
+        second, third = second[:1], second[1:-1]
     if not third and len(second) > 1 and (_PATRONYMIC.fullmatch(second[-1]) or len(second[0]) == len(second[1]) == 1):
         second, third = second[:1], tuple(w for w in second[1:] if w not in _TURKIC)
     return Name("-".join(first), "-".join(second), "-".join(third))
