@@ -41,6 +41,9 @@ from connectors.limits import HostLimit
 
 Params = Mapping[str, str | int | Sequence[str | int]]
 
+_MOST_SIGN_INS: Final = 4
+"""How often one request may find the session ended, when others have been answered in it meanwhile."""
+
 _UNREAD: Final = object()
 
 USER_AGENT: Final = "svod/0.1 (read-only journal hub)"
@@ -251,6 +254,7 @@ class Session:
         self._signing_in = asyncio.Lock()
         self._signed_in = sender.offline
         self._times_signed_in = 0
+        self._has_served = False
         self._last_good: Request | None = None
 
     @property
@@ -352,19 +356,23 @@ class Session:
             raise OutOfOrderError(f"{error}, though it answers to others") from None
 
     async def _attempt(self, request: Request, *, json: bool) -> Answer:
-        signed_in = await self._sign_in()
-        answer = await self._exchange(request, self._manner.headers())
-        fault = self._manner.fault(answer)
-        if isinstance(fault, ExpiredError):
-            if self.offline:
-                raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
-            await self._sign_in(refused=signed_in)
+        refused: int | None = None
+        for _ in range(_MOST_SIGN_INS):
+            signed_in = await self._sign_in(refused)
             answer = await self._exchange(request, self._manner.headers())
             fault = self._manner.fault(answer)
-            if isinstance(fault, ExpiredError):
-                raise SignInNeededError(f"{fault}, and again after signing in anew")
+            if not isinstance(fault, ExpiredError):
+                break
+            if self.offline:
+                raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
+            if refused is not None and not self._has_served:
+                break
+            refused = signed_in
+        if isinstance(fault, ExpiredError):
+            raise SignInNeededError(f"{fault}, and again after signing in anew")
         if fault:
             raise fault
+        self._has_served = True
         if json and not self._archive.holds(answer.origin.sha256):
             answer.json()  # an answer that is cut off may come whole the next time
         return answer
@@ -385,6 +393,7 @@ class Session:
             if not self._signed_in or refused == self._times_signed_in:
                 await self._manner.sign_in(self, expired=refused is not None)
                 self._signed_in = True
+                self._has_served = False
                 self._times_signed_in += 1
             return self._times_signed_in
 

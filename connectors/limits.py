@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 
 _MARGIN = 1.05
@@ -28,6 +29,8 @@ class HostLimit:
         self._closed_until = 0.0
         self._failures = 0
         self._waiting: asyncio.Condition | None = None
+        self._queue: asyncio.Lock | None = None
+        self._sent: deque[float] = deque()
 
     def join(self, requests_per_second: float, concurrency: int) -> None:
         """Takes a source's limits into account."""
@@ -51,19 +54,26 @@ class HostLimit:
                 self._waiting.notify()
 
     async def _wait_for_slot(self) -> None:
-        while True:
-            now = time.monotonic()
-            slot = max(now, self._next, self._closed_until)
-            if slot <= now:
-                self._next = now + _MARGIN / self._rate
-                return
-            if self._closed_until <= self._next:
-                self._next = slot + _MARGIN / self._rate
-                await asyncio.sleep(slot - now)
-                if self._closed_until <= time.monotonic():
-                    return
-            else:
-                await asyncio.sleep(slot - now)
+        if self._queue is None:
+            self._queue = asyncio.Lock()
+        async with self._queue:
+            slot = now = time.monotonic()
+            while (opens := max(self._next, self._closed_until, self._room())) > now:
+                slot = opens
+                await asyncio.sleep(opens - now)
+                now = time.monotonic()
+            self._next = slot + _MARGIN / self._rate
+            self._sent.append(now)
+
+    def _room(self) -> float:
+        """When there is room for one more, so that late wakers do not bunch to more than the limit."""
+        if self._rate == float("inf"):
+            self._sent.clear()
+            return 0.0
+        most = max(1, int(self._rate))
+        while len(self._sent) > most:
+            self._sent.popleft()
+        return self._sent[0] + most / self._rate if len(self._sent) == most else 0.0
 
     @property
     def troubled(self) -> bool:

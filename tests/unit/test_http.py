@@ -173,6 +173,32 @@ class TestSignIn:
             ask(session())
 
     @respx.mock
+    def test_sessions_that_end_again_and_again_while_they_serve_are_renewed(self) -> None:
+        served = [0, 0]
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if served[0] == 3:
+                return httpx.Response(401)
+            served[0] += 1
+            return httpx.Response(200, json=1)
+
+        class Short(Plain):
+            async def sign_in(self, session: Session, *, expired: bool) -> None:
+                served[0] = 0
+                served[1] += 1
+
+        respx.get(f"{BASE}/x").mock(side_effect=answer)
+        made = session(manner=Short())
+
+        async def go() -> list[Answer]:
+            answers = await asyncio.gather(*(made.get("/x") for _ in range(10)))
+            await made.close()
+            return answers
+
+        assert len(asyncio.run(go())) == 10
+        assert served[1] == 4
+
+    @respx.mock
     def test_a_redirect_to_a_page_is_an_expired_session(self) -> None:
         respx.get(f"{BASE}/x").mock(httpx.Response(302, headers={"location": "/security/"}))
         with pytest.raises(SignInNeededError, match="another page"):
@@ -240,6 +266,28 @@ class TestPoliteness:
             asyncio.run(go(base))
         assert door.visits.most_at_once <= 3
         assert door.visits.busiest_second() <= 40
+
+    def test_late_wakers_do_not_bunch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Virtual time, in which every third sleep is far too long."""
+        now, sent, slept = [100.0], [], [0]
+
+        async def oversleep(seconds: float) -> None:
+            slept[0] += 1
+            now[0] += seconds + (0.4 if slept[0] % 3 == 0 else 0.0)
+
+        monkeypatch.setattr("connectors.limits.time.monotonic", lambda: now[0])
+        monkeypatch.setattr("connectors.limits.asyncio.sleep", oversleep)
+
+        async def go() -> None:
+            limit = HostLimit()
+            limit.join(10, 2)
+            for _ in range(100):
+                async with limit.turn():
+                    sent.append(now[0])
+
+        asyncio.run(go())
+        assert all(b - a > 0.999 for a, b in zip(sent, sent[10:], strict=False))
+        assert sent[-1] - sent[0] < 20
 
     def test_a_portal_that_is_down_is_asked_less_and_less(self) -> None:
         async def answer(_: WebRequest) -> Response:
