@@ -14,7 +14,7 @@ from canonical.entities import Lesson, Person
 from canonical.view import JournalView, Place
 from connectors.contract import Institution
 from pipelines.completeness.fill import day_is_over, is_recorded, place_of
-from pipelines.completeness.rule import Ground, Names, Pointer, Suspicion
+from pipelines.completeness.suspicion import Ground, Names, Pointer, Suspicion
 
 Aside = tuple[str, str | None, str]
 """An open entry of the quarantine: entity, key, raw form."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
-from pipelines.completeness.rule import Role, Severity
+from pipelines.completeness.rule import Role
+from pipelines.completeness.suspicion import Severity
 
 State = Literal["new", "confirmed", "excused", "fixed", "back"]
 Why = Literal["in_order", "rule_off", "other_journal"]

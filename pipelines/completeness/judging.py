@@ -15,7 +15,8 @@ from pipelines.completeness.case import Case
 from pipelines.completeness.catalogue import CATALOGUE
 from pipelines.completeness.finding import Finding, Reach, identity
 from pipelines.completeness.profile import Profile
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Suspicion
+from pipelines.completeness.rule import Rule, RuleSettings
+from pipelines.completeness.suspicion import Ground, Suspicion
 
 Doubt = Literal["never_read", "read_too_early", "read_too_long_ago", "in_quarantine"]
 

@@ -11,8 +11,9 @@ import typer
 from pipelines.completeness.catalogue import CATALOGUE
 from pipelines.completeness.finding import OPEN, Finding
 from pipelines.completeness.rates import Rate
-from pipelines.completeness.rule import SEVERITIES, Severity
+from pipelines.completeness.rule import SEVERITIES
 from pipelines.completeness.running import Request, Result, Ward, as_json, completeness, totals
+from pipelines.completeness.suspicion import Severity
 from svod.cli.finding_tables import list_findings, russian_day
 from svod.cli.findings import parse_severity
 from svod.cli.frame import WAITING, Frame

@@ -12,8 +12,9 @@ from pipelines.completeness import keeping
 from pipelines.completeness.catalogue import CATALOGUE
 from pipelines.completeness.finding import Finding
 from pipelines.completeness.keeping import NoSuchFindingError
-from pipelines.completeness.rule import SEVERITIES, Severity
+from pipelines.completeness.rule import SEVERITIES
 from pipelines.completeness.running import order
+from pipelines.completeness.suspicion import Severity
 from svod.cli.finding_tables import STATE, describe, list_findings, state
 from svod.cli.frame import FAILED, Frame
 from svod.cli.moments import parse_day

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from canonical.entities import Lesson
 from pipelines.completeness.case import Case, russian
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Severity, Suspicion
+from pipelines.completeness.rule import Rule, RuleSettings
+from pipelines.completeness.suspicion import Ground, Severity, Suspicion
 
 
 class HomeworkSettings(RuleSettings):

@@ -10,7 +10,8 @@ from typing import Final, Literal
 from pydantic import Field
 
 from pipelines.completeness.case import Case
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Suspicion
+from pipelines.completeness.rule import Rule, RuleSettings
+from pipelines.completeness.suspicion import Ground, Suspicion
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:[a-z]{2,4}|рф)\b(?:/\S*)?")

@@ -11,7 +11,8 @@ from pydantic import Field
 from canonical.entities import Lesson
 from pipelines.completeness.case import Case
 from pipelines.completeness.fill import is_doubtful, is_on_free_day
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Suspicion
+from pipelines.completeness.rule import Rule, RuleSettings
+from pipelines.completeness.suspicion import Ground, Suspicion
 
 
 class LessonSettings(RuleSettings):

@@ -13,7 +13,8 @@ from canonical.text import tidy
 from canonical.view import Place
 from pipelines.completeness.case import Case, russian
 from pipelines.completeness.fill import level_of
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Suspicion
+from pipelines.completeness.rule import Rule, RuleSettings
+from pipelines.completeness.suspicion import Ground, Suspicion
 
 
 class MarkLateSettings(RuleSettings):

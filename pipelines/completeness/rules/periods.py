@@ -18,7 +18,8 @@ from canonical.view import Place
 from canonical.years import AcademicYear
 from pipelines.completeness.case import Case, russian
 from pipelines.completeness.fill import level_of
-from pipelines.completeness.rule import Ground, Rule, RuleSettings, Severity, Suspicion
+from pipelines.completeness.rule import Rule, RuleSettings
+from pipelines.completeness.suspicion import Ground, Severity, Suspicion
 
 Kind = Literal["period", "year"]
 
