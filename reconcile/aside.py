@@ -17,6 +17,7 @@ from reconcile.words import fold
 
 _WORD: Final = re.compile(r"[\w-]+")
 _LETTERS: Final = re.compile(r"[а-я][а-я-]*")
+_CYRILLIC: Final = re.compile(r"[а-я]")
 _DAY: Final = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)\.(\d\d?)\.(\d{4})")
 
 
@@ -79,7 +80,7 @@ class Aside:
         }
         read = _Read(words, named, frozenset(_days(entry.body)))
         self._read[entry.entity].append(read)
-        if not (any(named.values()) if named else _letters(read)):
+        if not (any(named.values()) if named else any(_CYRILLIC.search(w) for w in words)):
             self.unreadable[entry.entity] += 1
             return
         for slot, keys in named.items():

@@ -20,6 +20,8 @@ from reconcile.rosters import Stand
 from reconcile.ties import LEFT, RIGHT, SIDES, Ties, Views
 from reconcile.words import fold, prose
 
+_LAST: Final = "9"
+"""What was recorded nobody knows when comes last."""
 _CODE_MEANINGS: Final = frozenset({"credit", "no_credit", "exempt", "not_attested", "debt"})
 
 
@@ -218,7 +220,7 @@ def attendance_rows(ties: Ties, view: JournalView, side: int) -> list[Row]:
         lesson, student = lessons.get(a.lesson), people.get(a.student)
         if lesson is not None and student is not None:
             rows.append(
-                Row((lesson, student), a.key, (a.status, a.minutes_late, _prose(a.reason)), a.recorded_at or "")
+                Row((lesson, student), a.key, (a.status, a.minutes_late, _prose(a.reason)), a.recorded_at or _LAST)
             )
     return rows
 
@@ -235,7 +237,7 @@ def mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -> list[
     for mark in view.marks.values():
         place, student = places.get(mark.work), people.get(mark.student)
         if place is not None and student is not None and (debts or mark.meaning != "debt"):
-            rows.append(Row((*place, student), mark.key, (mark_value(mark),), mark.recorded_at or ""))
+            rows.append(Row((*place, student), mark.key, (mark_value(mark),), mark.recorded_at or _LAST))
     return rows
 
 
@@ -251,7 +253,7 @@ def period_mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -
             mark.kind,
         )
         if None not in unit[:3] and (debts or mark.meaning != "debt"):
-            rows.append(Row(unit, mark.key, (mark_value(mark),), mark.recorded_at or ""))
+            rows.append(Row(unit, mark.key, (mark_value(mark),), mark.recorded_at or _LAST))
     return rows
 
 

@@ -14,7 +14,7 @@ _MARKS: Final = str.maketrans(
     {"ё": "е", "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "’": "'"}
 )  # fmt: skip
 _LATIN_WORD: Final = re.compile(r"[^\W\d_]*[a-z][^\W\d_]*")
-_AROUND: Final = re.compile(r"\s*([-,.;:/()\"'])\s*")
+_AROUND: Final = re.compile(r"\s*([-,.;:/()\"'§№])\s*")
 _PIECES: Final = re.compile(r"\d+|[^\W\d_]+")
 _BRACKETS: Final = re.compile(r"\([^)]*\)")
 

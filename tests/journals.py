@@ -79,7 +79,7 @@ def everything(entity: str) -> Covered:
     return Covered(entity, Selector.INSTITUTION, None, Axis.NONE, None, None, NOW)
 
 
-def change(records: Sequence[Record], key: str, kind: type[Record], **values: Any) -> Records:
+def change(records: Sequence[Record], key: str, kind: type[Record], /, **values: Any) -> Records:
     """The records with one of them changed."""
     assert any(r.key == key and isinstance(r, kind) for r in records)
     return [msgspec.structs.replace(r, **values) if r.key == key and isinstance(r, kind) else r for r in records]
