@@ -149,7 +149,7 @@ class _Finder:
             for p in ties.people.open(side, view.people.values())
             if p.key not in ties.doubtful[side] and p.key not in gone
         )
-        yield from (g for g in ties.groups.open(side, view.groups.values()) if not self._is_lumped(side, g.key))
+        yield from (g for g in ties.groups.open(side, view.groups.values()) if self._is_expected_group(side, g.key))
         taught = {c.subject for c in view.courses.values()}
         yield from (s for s in ties.subjects.open(side, view.subjects.values()) if s.key in taught)
         yield from ties.periods.open(side, view.periods.values())
@@ -165,10 +165,16 @@ class _Finder:
         here = {person for (person, _), stand in self._stands[side].items() if stand.here}
         return {person for person, _ in self._stands[side]} - here
 
-    def _is_lumped(self, side: int, group: str) -> bool:
-        """Whether the other source teaches what this part of a class is taught to the class as a whole."""
-        courses = self._views[side].courses_of_group.get(group, ())
-        return bool(courses) and all(self._ties.courses.id(side, c.key) in self._ties.lumped for c in courses)
+    def _is_expected_group(self, side: int, group: str) -> bool:
+        """Whether the other source should have a group: not a part of a class that it has not, and not a part of which it
+        teaches the subjects to the class as a whole.
+        """
+        view = self._views[side]
+        above = view.class_of(group)
+        if above is not None and above.key != group and self._ties.groups.id(side, above.key) is None:
+            return False
+        courses = view.courses_of_group.get(group, ())
+        return not courses or any(self._ties.courses.id(side, c.key) not in self._ties.lumped for c in courses)
 
     def _is_expected(self, side: int, course: Course) -> bool:
         """Whether the other source has both the group and the subject."""

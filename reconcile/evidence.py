@@ -142,13 +142,15 @@ class Scale:
     # -- names ---------------------------------------------------------------------------------------------------
 
     def _weigh_name(self, left: Name, right: Name) -> tuple[float, int, tuple[str, ...]]:
-        crossed = Name(right.given, right.family, right.patronymic)
         if (
             not _agree(left.family, right.family)
             and _agree(left.family, right.given)
             and _agree(left.given, right.family)
         ):
-            bits, against, said = self._weigh_straight(left, crossed)
+            # which of them is swapped is not known: the weaker evidence counts
+            bits, against, said = min(
+                self._weigh_straight(left, _crossed(right)), self._weigh_straight(_crossed(left), right)
+            )
             return bits + _SWAPPED, against, ("family and given name swapped", *said)
         return self._weigh_straight(left, right)
 
@@ -231,6 +233,10 @@ class Scale:
                 bits, against = bits + _CIRCLE_DIFFERS, against + 1
                 said.append("another group")
         return bits, against, said
+
+
+def _crossed(name: Name) -> Name:
+    return Name(name.given, name.family, name.patronymic)
 
 
 def _agree(left: str, right: str) -> bool:
