@@ -255,7 +255,7 @@ class Session:
         self._signed_in = sender.offline
         self._times_signed_in = 0
         self._has_served = False
-        self._last_good: Request | None = None
+        self._last_good: tuple[Request, bool] | None = None
 
     @property
     def offline(self) -> bool:
@@ -334,7 +334,7 @@ class Session:
                 raise
             except UnavailableError:
                 if self._limit.troubled:
-                    await self._answers_to_others()  # if so, it need not be left in peace
+                    await self.answers_to_others()  # if so, it need not be left in peace
                 raise
 
         try:
@@ -342,10 +342,10 @@ class Session:
         except RateLimitedError:
             raise
         except UnavailableError:
-            if not await self._answers_to_others():
+            if not await self.answers_to_others():
                 raise
             answer = await self._last_attempt(request, json=json)
-        self._last_good = request
+        self._last_good = request, json
         self._archive.put(answer.body)
         return answer
 
@@ -377,13 +377,16 @@ class Session:
             answer.json()  # an answer that is cut off may come whole the next time
         return answer
 
-    async def _answers_to_others(self) -> bool:
+    async def answers_to_others(self) -> bool:
         """Whether the portal still answers to what it answered last: then it is not down as a whole."""
         if self._last_good is None or self.offline:
             return False
+        request, json = self._last_good
         try:
-            answer = await self._exchange(self._last_good, self._manner.headers())
-        except UnavailableError:
+            answer = await self._exchange(request, self._manner.headers())
+            if json:
+                answer.json()
+        except (UnavailableError, UnexpectedAnswerError):
             return False
         return self._manner.fault(answer) is None
 

@@ -20,6 +20,7 @@ from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.contract import Connector, Context, Unit, Window
 from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
+from connectors.http import Session
 from connectors.registry import connect
 from pipelines.workplace import SourceJob, Workplace
 
@@ -32,7 +33,7 @@ _AT_ONCE: Final = 8
 """Sources read at the same time in one process."""
 
 _MANY_FAULTS: Final = 5
-"""Units lost in a row before the portal is taken to be broken."""
+"""Units lost in a row before the portal is taken to be broken, unless it goes on answering to others."""
 
 _REPORT: Final = "run again with -v and send the trace to the developers"
 
@@ -204,6 +205,7 @@ class _Importer:
         self._making = asyncio.Lock()
         self._salt = job.fingerprint()
         self._faults = 0
+        self._sessions: list[Session] = []
 
     async def read(self, windows: Sequence[Window], *, full: bool) -> SourceResult:
         """Reads windows from the portal. Never raises what concerns this source alone."""
@@ -228,6 +230,7 @@ class _Importer:
 
     async def _guarded(self, context: Context, windows: Sequence[Window], *, skipping: bool) -> SourceResult:
         started = time.monotonic()
+        self._sessions = context.sessions
         number = await asyncio.to_thread(self._register)
         try:
             await self._through(context, windows, number, skipping=skipping)
@@ -238,8 +241,8 @@ class _Importer:
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {_REPORT}")
-        self.result.requests = sum(s.traffic.requests for s in context.sessions)
-        self.result.retries = sum(s.traffic.retries for s in context.sessions)
+        self.result.requests = sum(s.traffic.requests for s in self._sessions)
+        self.result.retries = sum(s.traffic.retries for s in self._sessions)
         self.result.seconds = time.monotonic() - started
         if not self.replaying:
             await asyncio.to_thread(self._note, number)
@@ -315,13 +318,13 @@ class _Importer:
         except ConnectorError as error:
             if error.stops == "source":
                 raise
-            self._lose(unit, error.code, str(error), retry=error.retry)
+            await self._lose(unit, error.code, str(error), retry=error.retry)
             return
         except StoreError:
             raise
         except Exception as error:
             log.debug("source %s, unit %s", self.job.key, unit.name, exc_info=True)
-            self._lose(unit, "internal_error", f"{type(error).__name__}: {_REPORT}", retry=True)
+            await self._lose(unit, "internal_error", f"{type(error).__name__}: {_REPORT}", retry=True)
             return
         if self.progress:
             self.progress(self.job.key, unit.name)
@@ -332,15 +335,18 @@ class _Importer:
         async with self.writing:
             return await asyncio.to_thread(intake.skip, unit, digest)
 
-    def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
-        """Leaves a unit out, unless too many in a row have been lost."""
+    async def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
+        """Leaves a unit out, unless so many in a row have been lost that the portal must be broken as a whole."""
         if self.replaying and code == "not_found":
             return  # what is not in the archive was not read at the time
         self.result.lost.append({"unit": unit.name, "code": code, "message": message})
         if retry:
             self._faults += 1
-            if self._faults >= _MANY_FAULTS:
+            if self._faults < _MANY_FAULTS:
+                return
+            if not any([await session.answers_to_others() for session in self._sessions]):
                 raise UnavailableError(f"{self._faults} answers in a row were useless; the last: {message}")
+            self._faults = 0
 
     def _take(self, outcome: Outcome) -> None:
         self.result.entities = outcome.ledger

@@ -110,7 +110,7 @@ class Changed:
         await send({"type": "http.response.body", "body": body})
 
 
-_TYPES = {403: "systemForbidden", 404: "apiResourceUnavailable", 405: "methodNotSupported"}
+_TYPES = {403: "systemForbidden", 404: "apiResourceUnavailable", 405: "methodNotSupported", 500: "serverError"}
 
 
 def changed(standin: StandIn, changes: dict[str, Change | int], *, verb: str = "GET") -> Changed:
@@ -628,6 +628,31 @@ class TestInTheStore:
         assert here.import_(since=date(2026, 10, 5), until=date(2026, 10, 9))["status"] == "ok"
         assert here.differing() == []
         assert here.replay()["status"] == "ok"
+        assert here.differing() == []
+
+    @pytest.mark.parametrize(
+        ("fault", "code"),
+        [
+            pytest.param(500, "out_of_order", id="it fails"),
+            pytest.param(lambda _: {"lessons": []}, "unexpected_answer", id="its answers are of another shape"),
+        ],
+    )
+    def test_a_group_that_fails_for_ever_loses_only_itself(
+        self, hub: Callable[[StandIn], Hub], fault: Change | int, code: str
+    ) -> None:
+        made = school()
+        place = made.institution
+        broken = place.classes()[0]
+        family = {g.id for g in place.groups.values() if broken.id in {g.id, g.parent}}
+        hers = [x for x in place.lessons.values() if place.courses[x.course].group in family]
+        healthy = made.app
+        changed(made, {f"edu-groups/{objects.GROUP + broken.id}/lessons/.*": fault})
+        here = hub(made)
+        result = here.import_()
+        assert (result["status"], {u["code"] for u in result["lost"]}) == ("partial", {code})
+        assert here.differing([("lessons", str(objects.LESSON + x.id)) for x in hers]) == []
+        made.app = healthy
+        assert here.import_()["status"] == "ok"
         assert here.differing() == []
 
     def test_garbage_is_set_aside_alone_and_heals(self, hub: Callable[[StandIn], Hub]) -> None:
