@@ -35,6 +35,10 @@ class Found:
     holes: bool = False
     sheets_whole: bool = True
 
+    def left_out_in(self, year: AcademicYear) -> bool:
+        """Whether not all gradebooks that may be of a year were read: what the others said of its pupils stands."""
+        return any(b.year() in {year, None} for b in self.unread)
+
 
 @dataclass
 class Progress:
@@ -55,6 +59,7 @@ class Progress:
     def missed(self) -> None:
         """Notes that of nothing all is known."""
         self.of_year = self.of_all = self.sheets = False
+        self.since = date.max
 
 
 def covered(
@@ -66,7 +71,7 @@ def covered(
         progress.missed()
         return []
     progress.of_all = progress.of_all and not found.unread
-    progress.of_year = progress.of_year and not any(b.year() in {window.year, None} for b in found.unread)
+    progress.of_year = progress.of_year and not found.left_out_in(window.year)
     since = _read_since(found, window.year)
     progress.since = max(progress.since, since)
     parts = [group, *sorted(made.subgroups)]
@@ -110,7 +115,7 @@ def of_everything(
     if progress.of_year:
         if window.year == current:
             yield Scope("groups", Selector.INSTITUTION, None, *in_year)
-        if plans:
+        if plans and None not in directory.levels.values():  # else whose a calendar is, is not known of all
             yield Scope("periods", Selector.INSTITUTION, None, *in_year)
         if progress.sheets:
             yield Scope("period_marks", Selector.INSTITUTION, None, *in_year)

@@ -60,6 +60,10 @@ class Directory:
         listed = (self.students or {}).items()
         return {self.student_key(number): who.name for number, who in listed if who.group == group}
 
+    def find(self, name: Name) -> list[str]:
+        """Keys of those of the whole list who have just this name."""
+        return [self.student_key(number) for number, who in (self.students or {}).items() if who.name == name]
+
     def teacher(self, name: str) -> str | None:
         """The one employee whose name is printed so; null where there is none, or more than one."""
         found = self.teachers.get(printed(name), ())
@@ -100,9 +104,8 @@ class Directory:
         levels: dict[str, int | None] = {}
         for answer in groups:
             for item in _items(answer):
-                level = _field(item, "yearNumber")
-                if number := id_of(item):
-                    levels.setdefault(number, level if isinstance(level, int) else None)
+                if (number := id_of(item)) and levels.get(number) is None:
+                    levels[number] = count_of(item, "yearNumber")
         return cls(
             students=people if students is not None else None,
             students_whole=len(items) >= _total(students or ()) and all(id_of(i) for i in items),
@@ -130,6 +133,12 @@ def _items(answer: Answer | None) -> Iterator[Any]:
 def id_of(item: Any, name: str = "id") -> str | None:
     """The id of an item as it came, broken or not."""
     return plain_key(item, name)
+
+
+def count_of(item: Any, name: str) -> int | None:
+    """A whole number in an item, broken or not; null where there is none."""
+    text = plain_key(item, name)
+    return int(text) if text and text.isdecimal() else None
 
 
 def by_number(key: str) -> tuple[int, str]:

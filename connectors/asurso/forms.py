@@ -78,7 +78,7 @@ def printed_names(family: str | None, given: str | None, patronymic: str | None)
 
 def printed(text: str) -> str:
     """A printed name to be compared: `Шаблонова В. М` is `шаблонова в.м.`"""
-    return re.sub(r"\.\s+(?=\w\b)", ".", (tidy(text) or "").casefold()).rstrip(".")
+    return re.sub(r"\.\s+(?=\w\b)", ".", folded(text)).rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,11 @@ def mark_value(cell: Cell, scale: Scale, batch: Batch, entity: str) -> MarkValue
     meaning = words.of("meaning", cell.value, MEANINGS)
     value = PRINTED.get(cell.value, cell.value)
     return MarkValue(value, scale.grade(value) if cell.value in PRINTED else None, meaning, words.raw)
+
+
+def filled(cells: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """What there is in an object of cells, in order: null is nothing (portal facts A0)."""
+    return sorted((key, cell) for key, cell in (cells or {}).items() if cell is not None)
 
 
 def merged(*raws: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from canonical.batch import Batch
 from canonical.entities import Period
+from canonical.text import tidy
 from canonical.years import AcademicYear
-from connectors.asurso.directory import by_number, id_of
+from connectors.asurso.directory import by_number, count_of, id_of
 from connectors.asurso.forms import as_date, day
 from connectors.asurso.wire import Entry, ScheduleSubject
 from connectors.asurso.words import PERIOD_KINDS
@@ -23,9 +24,10 @@ from connectors.wire import Words, as_list, note_drift, read_each, reason
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """One subject of a gradebook. `item` is null where it is broken: then only its journal page can be asked for."""
+    """One subject of a gradebook. `item` is null where it is broken; the name may be readable all the same."""
 
     id: str
+    name: str | None
     item: ScheduleSubject | None
 
 
@@ -66,18 +68,17 @@ def gradebooks(answer: Answer, group: str, window: Window, batch: Batch) -> list
     whole: dict[str, Entry] = {}
     for item in as_list(answer.json(), where=answer.origin.request):
         entry = next(read_each([item], Entry, batch, entity="periods", key="id", origin=answer.origin), None)
-        number = id_of(item)
-        if number is not None:
-            found.append(_gradebook(number, item, answer, batch))
-            if entry:
-                whole[number] = entry
-    found.sort(key=lambda g: (g.start or date.max, by_number(g.id)))
+        if isinstance(item, Mapping):
+            found.append(_gradebook(id_of(item) or "", item, answer, batch))
+        if entry:
+            whole[entry.id] = entry
+    found.sort(key=lambda g: (g.start or g.end or date.max, by_number(g.id)))
     of_year = [g for g in found if g.year() in {window.year, None}]
     batch.add(
         (_period(whole[g.id], n, group, window.year, batch) for n, g in enumerate(of_year, 1) if g.id in whole),
         answer.origin,
     )
-    return found
+    return [g for g in found if g.id]
 
 
 def _gradebook(number: str, item: Mapping[str, Any], answer: Answer, batch: Batch) -> Gradebook:
@@ -85,15 +86,11 @@ def _gradebook(number: str, item: Mapping[str, Any], answer: Answer, batch: Batc
         value = item.get(name)
         return value if isinstance(value, str) else None
 
-    def whole(name: str) -> int | None:
-        value = item.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-    listed = item.get("scheduleSubjects")
+    listed = item.get("scheduleSubjects") if number else None
     return Gradebook(
         id=number,
-        term=(text("termType"), whole("termNumber")),
-        level=whole("yearNumber"),
+        term=(text("termType"), count_of(item, "termNumber")),
+        level=count_of(item, "yearNumber"),
         active=item.get("isActive") is True,
         start=as_date(text("startDate")),
         end=as_date(text("endDate")),
@@ -115,8 +112,13 @@ def _subjects(gradebook: str, items: Sequence[Any], answer: Answer, batch: Batch
         if made:
             note_drift(made, batch)
         if number:
-            found[number] = Taught(number, made)
+            found[number] = Taught(number, _name(item), made)
     return tuple(sorted(found.values(), key=lambda t: by_number(t.id)))
+
+
+def _name(item: Mapping[str, Any]) -> str | None:
+    name = item.get("name")
+    return tidy(name) if isinstance(name, str) else None
 
 
 def _period(entry: Entry, number: int, group: str, year: AcademicYear, batch: Batch) -> Period:

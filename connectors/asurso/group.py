@@ -65,7 +65,8 @@ class GroupReading:
             await self._read_sheets(found)
         current = AcademicYear.of(self._context.today())
         pages = [page for page, _ in found.pages]
-        made = structure(self._group, pages, self._directory, current, batch, found.lost_pages)
+        by_list = self._window.explicit or bool(pages) or not found.left_out_in(self._window.year)
+        made = structure(self._group, pages, self._directory, current, batch, found.lost_pages, by_list=by_list)
         found.holes = found.holes or any(r.key is None for r in batch.rejects)
         sheets = list(self._sheet_units(found, made))
         origins += [a.origin for _, a in (*found.pages, *found.sheets)]

@@ -17,7 +17,7 @@ from canonical.scales import Scale
 from canonical.text import tidy
 from connectors.asurso import wire
 from connectors.asurso.directory import Directory, by_number, id_of
-from connectors.asurso.forms import as_date, day, instant, mark_value
+from connectors.asurso.forms import as_date, day, filled, instant, mark_value
 from connectors.asurso.structure import Links
 from connectors.asurso.words import ATTENDANCE, CONTROLS, HOME, LESSON_KINDS
 from connectors.errors import UnexpectedAnswerError
@@ -103,7 +103,7 @@ def _has_unkeyed_parts(item: Any) -> bool:
     if not _readable(tasks, sets):
         return False  # then the lesson as a whole is set aside, with its key
     cells = (sets or {}).values()
-    readable = all(isinstance(c, Mapping) and isinstance(c.get("marks"), dict | None) for c in cells)
+    readable = all(c is None or (isinstance(c, Mapping) and isinstance(c.get("marks"), dict | None)) for c in cells)
     return not readable or not all(id_of(t) for t in tasks or ())
 
 
@@ -197,7 +197,7 @@ class _Page:
             note_drift(made, self.batch)
             yield self._lesson(made, works)
         yield from (self._work(key, task) for task in works)
-        for student, cells in sorted((sets or {}).items()):
+        for student, cells in filled(sets):
             yield from self._cells(key, self.around.links.key(student, self.around.directory), cells)
 
     def _lesson(self, lesson: wire.Lesson, tasks: list[wire.Task]) -> Lesson:
@@ -253,7 +253,7 @@ class _Page:
         if not isinstance(marks, dict | None):
             self._unreadable("marks", "marks: of another kind than they should be", cells)
             return
-        for task, item in sorted((marks or {}).items()):
+        for task, item in filled(marks):
             key = f"{task}:{student}"
             cell = self._whole(wire.Cell, item, "marks", key)
             said = mark_value(cell, self.around.scale, self.batch, "marks") if cell else None

@@ -14,7 +14,7 @@ from canonical.entities import Attestation, Course, PeriodMark, Record, Subject
 from canonical.scales import Scale
 from connectors.asurso import wire
 from connectors.asurso.directory import Directory, id_of
-from connectors.asurso.forms import MarkValue, folded, mark_value, merged
+from connectors.asurso.forms import MarkValue, filled, folded, mark_value, merged
 from connectors.asurso.gradebooks import Gradebook
 from connectors.asurso.mapper import person
 from connectors.asurso.structure import TaughtCourse
@@ -212,7 +212,7 @@ class _Sheet:
         self, column: wire.SheetColumn, entity: str, key: Callable[[str], str]
     ) -> Iterator[tuple[str, MarkValue]]:
         """The pupils that have something in a column, and what; `key` makes a record's key of a pupil's."""
-        for number, item in sorted((column.marks or {}).items()):
+        for number, item in filled(column.marks):
             student = self.of.directory.student_key(number)
             cell = self._whole(wire.Cell, item, entity, key(student))
             if cell is None:

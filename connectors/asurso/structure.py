@@ -7,7 +7,7 @@ pupil is in it, only all pages together can tell. Pure. Sources: portal facts A5
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,10 +148,13 @@ def structure(
     year: AcademicYear,
     batch: Batch,
     lost: Sequence[tuple[Gradebook, Taught]] = (),
+    *,
+    by_list: bool = True,
 ) -> Structure:
     """Puts the pages of a group together.
 
-    `year` is the current one, `batch` takes the records, `lost` are subjects whose pages could not be read.
+    `year` is the current one, `batch` takes the records, `lost` are subjects whose pages could not be read. `by_list`:
+    whether the students' list alone makes somebody a member of the group.
     """
     made = Structure(batch)
     pupils = directory.pupils_of(group)
@@ -163,10 +166,10 @@ def structure(
     belonging: dict[str, str] = {}
     for page in pages:
         if page.taught.item is None:
-            taught = TaughtCourse(page.course, page.gradebook.id, None, None, None, made.on[page.course])
-            made.courses.append(taught)
+            of = (page.course, page.gradebook.id, page.taught.name, None, None, made.on[page.course])
+            made.courses.append(TaughtCourse(*of))
             continue
-        name = tidy(page.taught.item.name) or page.taught.id
+        name = page.taught.name or page.taught.id
         subject, suffix = name, None
         if "/" in name and _is_part(page, pages, made, pupils):
             base, _, tail = name.rpartition("/")
@@ -187,9 +190,8 @@ def structure(
         belonging[page.course] = part
         _add_course(made, page, name, part, subject, directory)
     for book, one in lost:
-        known = tidy(one.item.name) if one.item else None
-        made.courses.append(TaughtCourse(f"{book.id}:{one.id}", book.id, known, None, None, None))
-    _add_enrolments(made, group, pages, belonging, pupils, directory)
+        made.courses.append(TaughtCourse(f"{book.id}:{one.id}", book.id, one.name, None, None, None))
+    _add_enrolments(made, group, pages, belonging, pupils, directory, by_list=by_list)
     return made
 
 
@@ -199,20 +201,24 @@ def structure(
 def _link(page: Page, pupils: Mapping[str, Name], directory: Directory, batch: Batch) -> Links:
     """Whom the roster's ids mean.
 
-    They are the ids of the students' list as a rule; on a build where they count within the gradebook none of them
-    agrees with the list by name, and pupils are found by their names in the group (portal facts A5.3, open point).
+    They are the ids of the students' list as a rule; on a build where they count within the gradebook fewer of them
+    agree with the list by name than there are names of the group, and pupils are found by these, those who have changed
+    groups since by theirs in the whole list (portal facts A5.3, open point).
     """
     listed = directory.students or {}
     names = {student.id: name_of(student) for student in page.roster}
     agreeing = {n for n, name in names.items() if n in listed and same_name(name, listed[n].name)}
     by_name = {n: [k for k, other in pupils.items() if same_name(name, other)] for n, name in names.items()}
-    if agreeing or not any(len(keys) == 1 for keys in by_name.values()):
+    if len(agreeing) >= sum(len(keys) == 1 for keys in by_name.values()):
         for number in names.keys() & listed.keys() - agreeing:
             if listed[number].name[0]:
                 batch.drift[Drift("unknown_value", "RosterStudent", "name")] += 1
         return Links({n: directory.student_key(n) for n in names}, "")
     before = f"{page.gradebook.id}:"
-    return Links({n: keys[0] if len(keys) == 1 else f"{before}{n}" for n, keys in by_name.items()}, before)
+    found = {n: keys or directory.find(names[n]) for n, keys in by_name.items()}
+    meant = Counter(keys[0] for keys in found.values() if keys)
+    sure = {n: keys[0] for n, keys in found.items() if len(keys) == 1 and meant[keys[0]] == 1}
+    return Links({n: sure.get(n, f"{before}{n}") for n in names}, before)
 
 
 def _add_people(made: Structure, pages: Sequence[Page], directory: Directory) -> None:
@@ -294,8 +300,7 @@ def _add_course(made: Structure, page: Page, name: str, group: str, subject: str
         raw={"teachers": page.teacher} if unknown else None,
     )
     made.batch.add([course], page.origin)
-    pupils = frozenset(made.links[page.course].known.values())
-    made.courses.append(TaughtCourse(page.course, page.gradebook.id, name, group, key, pupils))
+    made.courses.append(TaughtCourse(page.course, page.gradebook.id, name, group, key, made.on[page.course]))
 
 
 # -- who belongs to what ---------------------------------------------------------------------------------------------
@@ -308,9 +313,11 @@ def _add_enrolments(
     belonging: Mapping[str, str],
     pupils: Mapping[str, Name],
     directory: Directory,
+    *,
+    by_list: bool,
 ) -> None:
     """Membership in the group (of the list and of the rosters together) and in its parts (of their own rosters)."""
-    spans: dict[tuple[str, str], list[RosterStudent]] = {(key, group): [] for key in pupils}
+    spans: dict[tuple[str, str], list[RosterStudent]] = {(key, group): [] for key in pupils if by_list}
     origins: dict[tuple[str, str], Origin] = {}
     unsure: dict[tuple[str, str], tuple[Broken, Origin]] = {}
     for page in pages:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from canonical.cleaning import decode
-from canonical.coverage import Axis
+from canonical.coverage import Axis, Selector
 from canonical.entities import entity_of
 from canonical.years import AcademicYear
 from connectors.archive import NoArchive
@@ -516,6 +516,22 @@ class TestGarbage:
         group = [s for n, b in got.batches if n.startswith("group/5001") for s in b.scopes]
         assert not [s for s in group if s.entity == "lessons" and s.start == "2026-09-01"]
         assert not [s for n, b in got.batches if n.startswith("everything") for s in b.scopes if s.entity == "people"]
+
+    @pytest.mark.parametrize("method", ["entries", "subject_of_entries"])
+    def test_a_gradebook_without_an_id_takes_nothing_away(self, method: str) -> None:
+        standin = college()
+
+        def change(entries: Any) -> None:
+            del (entries[0] if method == "entries" else entries[0]["scheduleSubjects"][0])["id"]
+
+        with corrupted("entries", change):
+            got, _ = read(standin)
+        assert len(got.rejects) == 1
+        assert got.rejects[0].key is None
+        held = {"courses", "lessons", "works", "marks", "attendance"}
+        assert not [
+            s for _, b in got.batches for s in b.scopes if s.selector is Selector.INSTITUTION and s.entity in held
+        ]
 
     def test_a_column_of_the_sheet(self) -> None:
         standin = college(JANUARY)

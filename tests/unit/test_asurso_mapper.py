@@ -15,10 +15,11 @@ import respx
 
 from canonical.batch import Batch, Origin
 from canonical.cleaning import clean
-from canonical.entities import Record, entity_of
+from canonical.entities import Period, Record, entity_of
 from canonical.years import AcademicYear
 from connectors.asurso import mapper
 from connectors.asurso.client import Client
+from connectors.asurso.coverage import Found
 from connectors.asurso.directory import Directory
 from connectors.asurso.forms import day, instant, printed, printed_names
 from connectors.asurso.gradebooks import gradebooks
@@ -470,6 +471,13 @@ class TestBrokenParts:
         if entity == "lessons":
             assert set(records(batch, "works")) == {"990001", "990002"}, "they wait for the lesson"
 
+    @pytest.mark.parametrize("sets", [{"50101": None}, {"50101": {"marks": {"990001": None}, "absenceType": None}}])
+    def test_null_is_nothing(self, sets: Any) -> None:
+        batch = page(lesson(markSets=sets))
+        assert batch.rejects == []
+        assert records(batch, "marks") == records(batch, "attendance") == {}
+        assert not has_holes(answer(lesson(markSets=sets)))
+
     def test_a_lesson_whose_parts_cannot_be_read_hides_them(self) -> None:
         batch = page(lesson(tasks="many"))
         (reject,) = batch.rejects
@@ -513,6 +521,22 @@ class TestBrokenParts:
         batch = read_sheet(answer(SHEET), of)
         assert {m["course"] for m in records(batch, "period_marks").values()} == {"40021:61001"}
         assert records(batch, "courses") == {}
+
+    def test_a_subject_that_is_broken_otherwise_keeps_its_name(self) -> None:
+        entries = taught((604, "Физическая культура"), (605, "История"))
+        entries[0]["scheduleSubjects"][0]["plannedHours"] = "many"
+        made, _ = group(entries)
+        of = SheetOf("5011", "40021", tuple(made.courses), frozenset(), directory(), FIVE)
+        batch = read_sheet(answer(SHEET), of)
+        courses = {m["course"] for m in records(batch, "period_marks").values()}
+        assert courses == {"40021:604", "40021:601"}, "mathematics is not the one that is broken"
+
+    @pytest.mark.parametrize("broken", [{"id": None}, {"startDate": "31.02.2024"}])
+    def test_periods_keep_their_numbers_beside_a_broken_one(self, broken: Any) -> None:
+        entries = [{**taught()[0], **broken}, *taught(term=2)]
+        _, batch = group(entries)
+        numbers = {r.key: r.number for _, some in batch.blocks for r in some if isinstance(r, Period)}
+        assert numbers["40022"] == 2
 
     @pytest.mark.parametrize(
         ("item", "entity", "key"),
@@ -629,6 +653,14 @@ class TestSubgroups:
         assert len(records(batch, "people")) == 4
         assert records(batch, "enrolments")["50001:5011"] == {"person": "50001", "group": "5011", "start": "2024-09-02"}
 
+    def test_without_pages_nothing_new_is_said_of_those_whom_pages_have_placed(self) -> None:
+        known = directory(pupils(*self.FOUR))
+        batch = Batch()
+        structure("5011", [], known, YEAR, batch, by_list=False)
+        assert records(batch, "enrolments") == {}
+        structure("5011", [], known, YEAR, batch)
+        assert set(records(batch, "enrolments")) == {f"{n}:5011" for n in self.FOUR}
+
     def test_who_changed_the_part(self) -> None:
         entries = taught((1, "Математика"), (2, "Ин.яз/1"), (3, "Ин.яз/2"))
         rosters = {
@@ -653,6 +685,26 @@ class TestWhoIsWho:
         assert made.links["40021:61001"].key("4", known) == "40021:4"
         assert set(records(batch, "people")) == {"40021:3"}
         assert set(records(batch, "enrolments")) == {"50001:5011", "50002:5011", "40021:3:5011"}
+
+    def test_ids_within_the_gradebook_may_be_those_of_other_pupils(self) -> None:
+        """They are told by their names, also who is in another group by now; one id happens to agree."""
+        listed = pupils(50001, 50002, 50003, 50004)
+        listed["students"][3]["studentGroup"]["id"] = 5012
+        names = on(50001, 50002, 50003, 50004)
+        roster = [{**s, "id": n} for s, n in zip(names, (50001, 50003, 50002, 7), strict=True)]
+        made, batch = group(pages={"40021:61001": changed(PAGE, students=roster)}, known=directory(listed))
+        assert made.links["40021:61001"].known == {
+            "50001": "50001",
+            "50003": "50002",
+            "50002": "50003",
+            "7": "50004",
+        }
+        assert records(batch, "people") == {}
+
+    def test_namesakes_are_not_linked_by_name(self) -> None:
+        roster = [{**s, "id": n} for n, s in enumerate([*on(50001, 50002), *on(50002)], 1)]
+        made, _ = group(pages={"40021:61001": changed(PAGE, students=roster)}, known=directory(pupils(50001, 50002)))
+        assert made.links["40021:61001"].known == {"1": "50001", "2": "40021:2", "3": "40021:3"}
 
     def test_a_new_name_does_not_make_a_new_person(self) -> None:
         roster = on(50001, 50002)
@@ -685,6 +737,10 @@ class TestWhoIsWho:
         assert course["raw"] == {"teachers": "Шаблонова В.М., Забытова К.К."}
         assert [(d.kind, d.name) for d in batch.drift] == [("unresolved_reference", "teachers")]
 
+    def test_the_teacher_is_told_whether_or_not_the_letter_has_its_dots(self) -> None:
+        known = directory(employees=[{"id": 7009, "lastName": "Ёлкина", "firstName": "Алёна"}])
+        assert known.teacher("Елкина А.") == "7009"
+
     def test_a_subject_of_the_plan_by_its_name(self) -> None:
         subjects = [{"id": 9, "name": "МАТЕМАТИКА", "type": "Regular"}, {"id": 4, "name": "Математика", "type": "Mdk"}]
         _, batch = group(known=directory(subjects=subjects))
@@ -703,6 +759,10 @@ class TestLists:
         assert [b.lies_in(WHOLE, 2) for b in found] == [False, True, True]
         late = Window(YEAR, date(2025, 2, 1), YEAR.end)
         assert [b.lies_in(late, 2) for b in found] == [False, False, True]
+        left_out = Found(unread=found[:1])
+        assert not left_out.left_out_in(YEAR)
+        left_out.unread.append(found[1])
+        assert left_out.left_out_in(YEAR)
 
     def test_a_term_that_begins_in_august(self) -> None:
         entries = [{**json.loads(ENTRIES)[0], "startDate": "2024-08-28T00:00:00"}]
@@ -727,6 +787,12 @@ class TestLists:
         assert records(batch, "periods") == {
             "calendar:3": {"academic_year": "2024/2025", "kind": "year", "number": 1, "name": "2 курс", "start": "2024-09-02", "end": "2025-06-28", "groups": ["5011"]}
         }  # fmt: skip
+
+    def test_the_course_of_a_group_is_told_by_either_list(self) -> None:
+        broken = json.loads(GROUPS)
+        broken[0]["yearNumber"] = "second"
+        known = Directory.of(students=None, staff=None, subjects=None, groups=(answer(broken), answer(JOURNALS)))
+        assert known.levels == {"5011": 2}
 
     def test_groups_that_only_the_list_of_journals_names(self) -> None:
         journals = [*json.loads(JOURNALS), {"id": 5012, "name": "ИС-22", "yearNumber": 1}]
