@@ -294,17 +294,24 @@ class Context:
 # -- what it gives ---------------------------------------------------------------------------------------------------
 
 
+def _none_is_missed(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The days to read, both inclusive, and the academic year in which they lie.
 
-    `explicit` says that a person asked for just these days: then nothing outside them is asked for.
+    `explicit` says that a person asked for just these days: then nothing outside them is asked for. `missed` says of a
+    unit's name whether it must be read even if it lies before the window: it never was read as a whole, or something of
+    it was malformed.
     """
 
     year: AcademicYear
     since: date
     until: date
     explicit: bool = False
+    missed: Callable[[str], bool] = field(default=_none_is_missed, compare=False)
 
     def pieces(self, days: int) -> Iterator[Stretch]:
         """The window in pieces of a fixed division of the year, see `canonical.years.grid`."""

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -156,7 +156,7 @@ async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) 
 
 def _windows(work: Workplace, job: SourceJob, request: Request) -> list[Window]:
     """The days to read: those asked for; else the whole year the first time, later from the look-back on."""
-    today = work.store.clock().astimezone(job.institution.zone).date()
+    today = _today(work, job)
     year = AcademicYear.of(today)
     if request.explicit:
         since = request.since or AcademicYear.of(request.until or today).start
@@ -169,6 +169,10 @@ def _windows(work: Workplace, job: SourceJob, request: Request) -> list[Window]:
     since = min(today, complete) - timedelta(days=job.lookback_days())
     years = range(AcademicYear.of(since).first, year.first + 1)
     return [_window(AcademicYear(y), since, year.end, explicit=False) for y in years]
+
+
+def _today(work: Workplace, job: SourceJob) -> date:
+    return work.store.clock().astimezone(job.institution.zone).date()
 
 
 def _window(year: AcademicYear, since: date, until: date, *, explicit: bool) -> Window:
@@ -245,7 +249,8 @@ class _Importer:
         self.result.retries = sum(s.traffic.retries for s in self._sessions)
         self.result.seconds = time.monotonic() - started
         if not self.replaying:
-            await asyncio.to_thread(self._note, number)
+            explicit = any(window.explicit for window in windows)
+            await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
 
     async def _through(self, context: Context, windows: Sequence[Window], number: int, *, skipping: bool) -> None:
@@ -281,9 +286,16 @@ class _Importer:
         heartbeat = asyncio.create_task(_beat(intake))
         try:
             for window in windows:
-                await self._read_window(connector.read(window), intake, skipping=skipping)
+                wanted = window if self.replaying else self._with_what_was_missed(window, intake)
+                await self._read_window(connector.read(wanted), intake, skipping=skipping)
         finally:
             heartbeat.cancel()
+
+    def _with_what_was_missed(self, window: Window, intake: Intake) -> Window:
+        """The window of a routine import of this year, with what earlier ones should have read and have not."""
+        if window.explicit or window.year != AcademicYear.of(_today(self.work, self.job)):
+            return window
+        return replace(window, missed=lambda unit: not intake.is_settled(unit))
 
     async def _read_window(self, units: AsyncIterator[Unit], intake: Intake, *, skipping: bool) -> None:
         """Takes units as they come, reads several at once, and commits each as soon as it is read."""
@@ -371,11 +383,12 @@ class _Importer:
             capabilities={entity: ("key", *fields) for entity, fields in product.capabilities.items()},
         )
 
-    def _note(self, number: int) -> None:
+    def _note(self, number: int, *, explicit: bool) -> None:
         needs_sign_in = self.result.error is not None and self.result.error["code"] == SignInNeededError.code
         state = "needs_sign_in" if needs_sign_in else self.result.status
-        complete = self.result.status == "ok" or (
-            self.result.status == "partial" and all(u["code"] in _FINAL for u in self.result.lost)
+        complete = not explicit and (
+            self.result.status == "ok"
+            or (self.result.status == "partial" and all(u["code"] in _FINAL for u in self.result.lost))
         )
         message = self.result.error["message"] if self.result.error else None
         self.work.store.note_source(number, state, message, complete=complete)

@@ -24,7 +24,7 @@ from canonical.store.removing import mark_removed, postpone, vanished, withdraw_
 from canonical.store.state import COUNTS, Brake, State
 from canonical.store.upsert import upsert
 from canonical.store.writer import BatchWriter
-from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, UNITS
+from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, QUARANTINE, UNITS
 
 _LINES: Final = "#lines"
 """Marks, among the keys of a unit, the hashes of its lines."""
@@ -88,6 +88,9 @@ class Intake:
             self._state.line_salt = line_salt
             query = select(UNITS.c.unit, UNITS.c.digest).where(UNITS.c.source == source)
             self._digests = {row.unit: row.digest for row in connection.execute(query)}
+            q = QUARANTINE.c
+            broken = select(q.unit).where(q.source == source, q.state == "open", q.kind == "malformed").distinct()
+            self._broken = set(connection.execute(broken).scalars())
             self._state.anew = anew
 
     @staticmethod
@@ -132,6 +135,10 @@ class Intake:
                 cursor = update(UNITS).where(UNITS.c.source == self._state.source, UNITS.c.unit == unit)
                 connection.execute(cursor.values(digest=""))
             self._write_totals(connection, writer.touched)
+
+    def is_settled(self, unit: str) -> bool:
+        """Whether a unit had been read as a whole when the run began, and nothing of it was set aside as malformed."""
+        return unit in self._digests and unit not in self._broken
 
     def may_skip(self, unit: str, digest: str) -> bool:
         """Whether the answers of a unit were the same when the run began: then `skip` is worth a try."""

@@ -26,6 +26,7 @@ _STAFF_ROLES: Final = frozenset({"EduStaff", "EduSchoolAdministrator", "Organiza
 class Account:
     """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it)."""
 
+    person: str | None
     roles: frozenset[str]
     schools: dict[str, str]
     answers: tuple[Answer, ...]
@@ -51,13 +52,14 @@ class PartnerApi:
         context = _read(Context, answer)
         names = {i: str(s.get("name") or i) for s in context.schools if isinstance(s, dict) and (i := id_of(s, "id"))}
         schools = {**{i: i for i in context.school_ids}, **names}
-        return Account(_roles(context.roles), schools, (answer,))
+        return Account(context.person, _roles(context.roles), schools, (answer,))
 
     async def _account_without_context(self) -> Account:
         me = await self._get("users/me")
         answer = await self._get("users/me/schools")
         ids = [i for v in as_list(answer.json(), where=answer.origin.request) if (i := id_text(v))]
-        return Account(_roles(_read(User, me).roles), {i: i for i in ids}, (me, answer))
+        user = _read(User, me)
+        return Account(user.person, _roles(user.roles), {i: i for i in ids}, (me, answer))
 
     async def school_name(self, school: str) -> str | None:
         answer = await self._get(f"schools/{school}")
@@ -84,6 +86,10 @@ class PartnerApi:
     async def memberships(self, person: str) -> Answer:
         """Which groups a teacher has, and which subjects in them."""
         return await self._get(f"persons/{person}/school-memberships")
+
+    async def groups_of(self, person: str) -> Answer:
+        """The groups of a teacher or pupil, subgroups among them."""
+        return await self._get(f"persons/{person}/edu-groups")
 
     async def person(self, person: str) -> Answer:
         return await self._get(f"persons/{person}")

@@ -30,7 +30,8 @@ class Register:
     """What a class's marks of periods are placed by.
 
     `year` is the key of its period of kind `year`; `members` says who is (true) or was (false) in the class, its
-    subgroups and the metagroups; `courses` are known by their lessons, `teachers` by memberships.
+    subgroups and the metagroups; `courses` are known by their lessons, `teachers` by memberships. `unknown` are people
+    who stand on no list of the school's: their marks wait, and no course is made for them.
     """
 
     zone: ZoneInfo
@@ -42,6 +43,7 @@ class Register:
     courses: frozenset[Pair]
     teachers: Mapping[Pair, tuple[str, ...]]
     work_types: Mapping[str, wire.WorkType]
+    unknown: frozenset[str]
 
     def course_of(self, person: str, subject: str) -> Pair:
         """The pupil's course in a subject; of several the class's own; if there is none, one of the class."""
@@ -57,6 +59,11 @@ class Register:
 def has_year_marks(finals: Answer) -> bool:
     """Whether there are marks of the year among the final marks of a class."""
     return any(isinstance(i, Mapping) and id_of(i, "reportingPeriod") is None for i in items_of(finals))
+
+
+def people_in(finals: Answer) -> frozenset[str]:
+    """Whom the final marks of a class are of."""
+    return frozenset(key for item in items_of(finals) if (key := id_of(item, "person")))
 
 
 def finals_batch(register: Register, finals: Answer, of_pupils: Sequence[Answer], *, covers_courses: bool) -> Batch:
@@ -174,7 +181,7 @@ class _Table:
         self.seen.add(key)
         register = self.register
         pair = register.course_of(person, subject)
-        if pair not in register.courses and pair not in self.made:
+        if pair not in register.courses and pair not in self.made and person not in register.unknown:
             self.made.add(pair)
             self.rows.append(course(pair, register.teachers))
         words = Words(self.batch, "Mark")

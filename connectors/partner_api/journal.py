@@ -280,12 +280,11 @@ def _homework(works: Sequence[Any]) -> tuple[str | None, datetime | None]:
 
     A work that is broken as a record may still show its text: the lesson is not to lose it.
     """
-    found = []
-    for work in works:
-        if isinstance(work, Mapping) and work.get("type") == "Homework" and isinstance(work.get("text"), str):
-            text = work["text"].strip()
-            if text:
-                found.append((wire.moment_in(work.get("sentDate")), int(key_of(work) or 0), text))
+    found = [
+        (wire.moment_in(work.get("sentDate")), int(key_of(work) or 0), text)
+        for work in works
+        if isinstance(work, Mapping) and work.get("type") == "Homework" and (text := wire.text_in(work.get("text")))
+    ]
     found.sort(key=lambda f: (f[0] or datetime.max.replace(tzinfo=UTC), f[1]))
     if not found:
         return None, None

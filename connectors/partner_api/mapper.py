@@ -175,12 +175,23 @@ def _memberships(answer: Answer) -> list[Any]:
     return [item for part in parts if isinstance(part, list) for item in part]
 
 
-def groups_of_teachers(answers: Iterable[Answer]) -> list[tuple[Answer, list[Any]]]:
-    """The groups that teachers' memberships name, each once, for an account that does not see the school's list."""
+def groups_in_memberships(answer: Answer) -> list[Any]:
+    """The groups of one teacher as they came."""
+    return [item["eduGroup"] for item in _memberships(answer) if isinstance(item, Mapping) and "eduGroup" in item]
+
+
+def groups_in_context(answer: Answer) -> list[Any]:
+    """The groups that an account is said to have; its subgroups are not among them."""
+    body = answer.json()
+    groups = body.get("eduGroups") if isinstance(body, Mapping) else None
+    return groups if isinstance(groups, list) else []
+
+
+def each_once(lists: Iterable[tuple[Answer, list[Any]]]) -> list[tuple[Answer, list[Any]]]:
+    """Lists with the answers they stand in, without what an earlier one holds already, or what has no key."""
     seen: set[str] = set()
     found = []
-    for answer in answers:
-        items = [m["eduGroup"] for m in _memberships(answer) if isinstance(m, Mapping) and key_of(m.get("eduGroup"))]
+    for answer, items in lists:
         new = {key: item for item in items if (key := key_of(item)) and key not in seen}
         seen.update(new)
         if new:
@@ -285,11 +296,12 @@ def last_day(answer: Answer) -> date | None:
 
 
 def _numbers(items: Sequence[Any]) -> dict[str, int]:
-    """Each period's place among those of its kind, from 1 by start; a broken one keeps its place if it shows its start."""
-    starts: dict[str | None, list[tuple[str, str]]] = defaultdict(list)
+    """Each period's place among those of its kind, from 1 by start; a broken one keeps its place if it shows a date."""
+    starts: dict[str | None, list[tuple[date, str]]] = defaultdict(list)
     for item in items:
-        if key := key_of(item):
-            starts[_said(item, "type")].append((_said(item, "start") or "", key))
+        days = (wire.day_in(_said(item, name)) for name in ("start", "finish"))
+        if shown := next((day for day in days if day), None):
+            starts[_said(item, "type")].append((shown, key_of(item) or ""))
     return {key: number for kind in starts.values() for number, (_, key) in enumerate(sorted(kind), 1)}
 
 

@@ -21,7 +21,7 @@ from connectors.http import Answer
 from connectors.partner_api import mapper, people, wire
 from connectors.partner_api.asking import FOUND_ON_THE_WAY, Asker
 from connectors.partner_api.client import Account, PartnerApi, attempt, gathered, if_shown
-from connectors.partner_api.finals import Register, finals_batch, has_year_marks
+from connectors.partner_api.finals import Register, finals_batch, has_year_marks, people_in
 from connectors.partner_api.journal import Bells, View, bells_of, journal_batch, lesson_keys
 from connectors.partner_api.mapper import Pair, Place, Taught, items_of, key_of, listed
 from connectors.partner_api.people import Births, Roster
@@ -88,12 +88,14 @@ class Reader:
         self.work_types = mapper.work_types(types, notes) if types else {}
         memberships = await self._memberships()
         self.teachers = mapper.taught_by(memberships, notes)
-        lists = [(groups, items_of(groups))] if groups else mapper.groups_of_teachers(memberships.values())
-        if groups is None:
+        named = [(groups, items_of(groups))] if groups and items_of(groups) else []
+        elsewhere = [] if named else await self._groups_elsewhere(memberships.values())
+        lists = named or elsewhere
+        if not named:
             self.asker.unsure.add("groups")
         for _, items in lists:
             self.places.update(mapper.places(items, year, college=self.college))
-        if not lists:
+        if groups is None and not lists:
             raise AccessDeniedError(
                 f"source {self.context.source}: the account sees no group of the school {school}; "
                 "an administrator of the school can give it the right to see the classes"
@@ -104,7 +106,8 @@ class Reader:
         curators, told = await self._curators()
         strangers = await self.asker.meet(set(curators.values()) - self.staff)
         kept = [a for a in (*self.account.answers, teachers, subjects, types, groups) if a]
-        answers = (*kept, *memberships.values(), *told, *strangers.answers, *strangers.births)
+        named_by = (answer for answer, _ in elsewhere)
+        answers = (*kept, *memberships.values(), *named_by, *told, *strangers.answers, *strangers.births)
 
         def make() -> Batch:
             batch = mapper.begun(answers)
@@ -132,6 +135,16 @@ class Reader:
             *(self.asker.ask(f"memberships {k}", self.api.memberships(k), optional=True) for k in keys)
         )
         return {key: answer for key, answer in zip(keys, got, strict=True) if answer}
+
+    async def _groups_elsewhere(self, memberships: Iterable[Answer]) -> list[tuple[Answer, list[Any]]]:
+        """Groups that the account and the teachers are said to have, for an account that does not see the school's list."""
+        keys = sorted(self.staff | {key for key in (self.account.person,) if key})
+        walks = await gathered(
+            *(self.asker.ask(f"groups of {k}", listed(self.api.groups_of(k)), optional=True) for k in keys)
+        )
+        own = [(answer, mapper.groups_in_context(answer)) for answer in self.account.answers]
+        taught = [(answer, mapper.groups_in_memberships(answer)) for answer in memberships]
+        return mapper.each_once([*own, *taught, *((answer, items_of(answer)) for answer in walks if answer)])
 
     async def _curators(self) -> tuple[dict[str, str], list[Answer]]:
         """Class teachers by class; the portal need not tell them."""
@@ -232,9 +245,9 @@ class Reader:
         )
         wanted = {piece.start for piece in self.window.pieces(PIECE_DAYS)}
         for piece, answer in lessons:
-            if piece.start in wanted:
-                read = partial(self._read_piece, group, view, piece, answer)
-                yield Unit(self._piece_name(group, piece), read, piece.whole)
+            name = self._piece_name(group, piece)
+            if piece.start in wanted or self.window.missed(name):
+                yield Unit(name, partial(self._read_piece, group, view, piece, answer), piece.whole)
 
     def _pieces(self) -> list[Stretch]:
         """The whole year; where dates were given, no day besides."""
@@ -336,6 +349,7 @@ class Reader:
         family = self._family(group)
         apart = [g for g, place in self.places.items() if place.kind in {"metagroup", None} and g not in family]
         members = {g: self.members.get(g, {}) for g in (*family, *apart)}
+        unknown = people_in(finals).difference(*self.members.values())
         of_pupils: list[Answer] = []
         if has_year_marks(finals) or self._year_ends(group):
             calls = (if_shown(self.api.all_final_marks(person, group)) for person in sorted(members[group]))
@@ -352,12 +366,14 @@ class Reader:
             courses,
             teachers,
             self.work_types,
+            unknown,
         )
         covered = self.whole and group in self.readable
         make = partial(finals_batch, register, finals, of_pupils, covers_courses=covered)
         context = _digest(
-            family, register.year, sorted(members.items()), sorted(courses), sorted(teachers.items()), covered
-        )
+            family, register.year, sorted(members.items()), sorted(courses), sorted(teachers.items()), covered,
+            sorted(unknown),
+        )  # fmt: skip
         return Reading((finals, *of_pupils), make, _digest(context, self.work_types))
 
     def _year_ends(self, group: str) -> bool:

@@ -100,6 +100,13 @@ def day_in(value: Any) -> date | None:
         return None
 
 
+def text_in(value: Any) -> str | None:
+    """Text, or a number in its place; null if the value is neither, or empty."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).strip() or None
+
+
 def _is_unset(value: Any) -> bool:
     return value is None or (isinstance(value, str) and (not value.strip() or value.startswith(_UNSET)))
 

@@ -655,6 +655,26 @@ class TestInTheStore:
         assert here.import_()["status"] == "ok"
         assert here.differing() == []
 
+    def test_what_was_missed_is_read_though_it_lies_before_the_look_back(self, hub: Callable[[StandIn], Hub]) -> None:
+        made = school()
+        healthy = made.app
+        key = objects.GROUP + made.institution.classes()[0].id
+        here = hub(made)
+        here.import_(since=date(2026, 11, 2), until=date(2026, 11, 6))
+        changed(made, {f"edu-groups/{key}/.*": 403})
+        assert here.import_()["status"] == "partial"
+        made.app = Garbage(made).standin.app
+        here.import_()
+        assert here.quarantine("malformed")
+        made.app = healthy
+        assert here.import_()["status"] == "ok"
+        assert here.differing() == []
+        assert not here.quarantine("malformed")
+        door = Counter[str]()
+        made.app = Noting(healthy, door)
+        here.import_()
+        assert not [p for p in door if re.search(r"/marks/2026-09", p)]
+
     def test_garbage_is_set_aside_alone_and_heals(self, hub: Callable[[StandIn], Hub]) -> None:
         made = school()
         garbage = Garbage(made)
@@ -679,6 +699,18 @@ class TestInTheStore:
 
 UNUSED = 77
 """A subject that nobody is taught."""
+
+
+class Noting:
+    """An app whose paths are counted."""
+
+    def __init__(self, app: Any, paths: Counter[str]) -> None:
+        self.app = app
+        self.paths = paths
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.paths[scope["path"]] += 1
+        await self.app(scope, receive, send)
 
 
 def _edit_recent(place: Institution) -> None:
