@@ -231,6 +231,10 @@ class Planter:
         self.expected[entity_of(record), "missing_right", None, record.key[1:], None] += 1
         for one in below:
             self.rows[type(one)].pop(one.key, None)
+        holders = {Person: ("student",), Lesson: ("lesson",), Work: ("work",)}
+        self.touched |= {(k, v) for k, names in holders.items() for n in names if (v := getattr(record, n, None))}
+        if isinstance(record, Mark):
+            self.touched.add((Lesson, self._cell(record)[0]))
 
     def add(self, record: Record) -> None:
         self.rows.setdefault(type(record), {})[record.key] = record
@@ -260,7 +264,7 @@ class Planter:
         if mark := self.pick(Mark):
             have = {self._cell(m)[1] for m in self.all(Mark) if self._cell(m)[0] == self._cell(mark)[0]}
             if student := self.pick(Person, lambda p: p.role == "student" and p.key not in have):
-                self.add(msgspec.structs.replace(mark, key=f"{mark.key}new", student=student.key))
+                self.add(msgspec.structs.replace(mark, key=f"{mark.key}+{student.key}", student=student.key))
 
     def _lesson(self) -> Lesson | None:
         return self.pick(Lesson, lambda x: x.status == "held" and x.topic is not None)
@@ -294,7 +298,7 @@ class Planter:
         if row := self.pick(Attendance):
             have = {a.student for a in self.all(Attendance) if a.lesson == row.lesson}
             if student := self.pick(Person, lambda p: p.role == "student" and p.key not in have):
-                self.add(msgspec.structs.replace(row, key=f"{row.key}new", student=student.key))
+                self.add(msgspec.structs.replace(row, key=f"{row.key}+{student.key}", student=student.key))
 
     def another_period_mark(self) -> None:
         if mark := self.pick(PeriodMark, lambda m: m.meaning == "grade"):
