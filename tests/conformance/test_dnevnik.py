@@ -301,6 +301,7 @@ class TestVariants:
             pytest.param({"edu-groups/[0-9]+/timetables": 403}, id="bells of the school"),
             pytest.param({"edu-groups/[0-9]+/timetables": lambda t: [t]}, id="a list of bells"),
             pytest.param({"schools/[0-9]+/edu-groups": 403}, id="groups by their teachers"),
+            pytest.param({"schools/[0-9]+/edu-groups": lambda _: []}, id="an empty list of groups"),
             pytest.param(
                 {"schools/[0-9]+/edu-groups": lambda g: [x for x in g if x["type"] == "Group"]}, id="subgroups unlisted"
             ),
@@ -336,6 +337,10 @@ class TestVariants:
             ({"users/many": 403, r"users/\d+": 403}, {("people", "birth_date")}),
             ({"edu-groups/[0-9]+/classteacher": 404}, {("groups", "curator")}),
             ({"persons/[0-9]+/school-memberships": 403}, {("courses", "teachers")}),
+            (
+                {"persons/[0-9]+/school-memberships": 403, "schools/[0-9]+/edu-groups": 403},
+                {("courses", "teachers")},
+            ),
             ({"work-types/.*": 403}, {("works", "kind"), ("works", "weight")}),
             ({"(schools|edu-groups)/[0-9]+/timetables": 404}, {("lessons", "starts_at"), ("lessons", "ends_at")}),
             (
@@ -344,7 +349,16 @@ class TestVariants:
             ),
             ({"persons/10000010000[0-9]+": 404}, {("people", "the one who has left")}),
         ],
-        ids=["birth dates", "class teachers", "memberships", "kinds of work", "bells", "which bells", "a person"],
+        ids=[
+            "birth dates",
+            "class teachers",
+            "memberships",
+            "memberships and groups",
+            "kinds of work",
+            "bells",
+            "which bells",
+            "a person",
+        ],
     )
     def test_what_is_not_told_is_unknown_and_nothing_else_is_lost(
         self, changes: dict[str, Change | int], unknown: set[tuple[str, str]]
@@ -361,6 +375,55 @@ class TestVariants:
                 fields = [f for f in record.__struct_fields__ if found and getattr(record, f) != getattr(found, f)]
                 differ.update((entity, f) for f in fields or (["the one who has left"] if not found else []))
         assert differ == unknown
+
+    def test_groups_that_the_account_itself_is_said_to_have(self) -> None:
+        """A class whose teachers are not known to teach it: nobody's memberships or groups name it."""
+        made = school()
+        name = objects.GROUP + made.institution.classes()[0].id
+        others = {"persons/[0-9]+/school-memberships": 403, "schools/[0-9]+/edu-groups": 403}
+        changed(made, {**others, "persons/[0-9]+/edu-groups": lambda g: [x for x in g if x["id"] != name]})
+        got, _ = read(made, window=AUTUMN)
+        assert got.records["groups"] == autumn()[0].records["groups"]
+        assert got.records["lessons"] == autumn()[0].records["lessons"]
+
+    def test_no_course_is_made_for_a_pupil_whom_no_list_has(self) -> None:
+        made = school()
+        place = made.institution
+        part = next(g for g in place.groups.values() if g.kind == "subgroup")
+        pupil = part.members[0].person
+        key = objects.PERSON + pupil
+        changed(made, {"edu-groups/[0-9]+/(students|persons)": lambda p: [x if x["id"] != key else None for x in p]})
+        got, _ = read(made)
+        assert {r.entity for r in got.rejects} == {"people"}
+        assert got.records["courses"] == untroubled().records["courses"]
+        assert str(key) in {r.student for r in got.records["period_marks"].values()}
+
+    def test_a_broken_period_keeps_its_place_among_the_others(self) -> None:
+        made = school()
+
+        def spoil_first(periods: Any) -> Any:
+            first = min(p["start"] for p in periods)
+            return [p | {"start": "?"} if p["start"] == first else p for p in periods]
+
+        changed(made, {"edu-groups/[0-9]+/reporting-periods": spoil_first})
+        got, _ = read(made, window=AUTUMN)
+        assert got.rejects
+        numbers = {k: r.number for k, r in got.records["periods"].items()}
+        assert 2 in numbers.values()
+        assert numbers.items() < {k: r.number for k, r in autumn()[0].records["periods"].items()}.items()
+
+    def test_homework_that_came_as_a_number_is_text(self) -> None:
+        made = school()
+
+        def numbered(lessons: Any) -> Any:
+            for work in (w for x in lessons for w in x["works"] if w["type"] == "Homework"):
+                work["text"] = 147
+            return lessons
+
+        changed(made, {"edu-groups/[0-9]+/lessons/.*": numbered})
+        got, _ = read(made, window=AUTUMN)
+        assert {r.homework for r in got.records["lessons"].values()} <= {None, "147", "147; 147"}
+        assert any(r.homework for r in got.records["lessons"].values())
 
     def test_marks_of_the_year_that_stand_with_the_pupils_only(self) -> None:
         made = school(JUNE)
