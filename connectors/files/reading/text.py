@@ -27,7 +27,9 @@ def decoded(body: bytes, encoding: str = "auto") -> str:
             return body.decode(name)
         except UnicodeDecodeError:
             continue
-    raise UnreadableFileError(f"the file is not a text in {'UTF-8 or Windows-1251' if encoding == 'auto' else encoding}")
+    raise UnreadableFileError(
+        f"the file is not a text in {'UTF-8 or Windows-1251' if encoding == 'auto' else encoding}"
+    )
 
 
 def read_csv(text: str, separator: str = "auto") -> tuple[Sheet, ...]:

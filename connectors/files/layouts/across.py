@@ -1,0 +1,145 @@
+"""Columns beside each other that are lessons, periods, subjects or groups, as their header rows say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from connectors.files.layouts.days import NotADayError, day_in, month_number, read_day
+from connectors.files.layouts.match import fits
+from connectors.files.layouts.model import Across, Table
+from connectors.files.layouts.names import read_group, read_period
+from connectors.files.layouts.values import Fault, Setting, Values
+from connectors.files.reading.sheets import CellError, Place, Sheet, Value, column_of, shown
+
+_LIKE_A_DAY: Final = re.compile(r"\s*\d+\s*[./-][\d\s./-]*|\d{5}")
+
+
+@dataclass(frozen=True, slots=True)
+class AcrossColumn:
+    """A column of cells. `own_day` is false where it shares the date of the column before: another work of a lesson."""
+
+    column: int
+    values: Values
+    own_day: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What stands above a column in one header row: its own cell, or the last one to the left."""
+
+    value: Value
+    own: bool
+    place: Place
+
+
+class _NoColumnError(Exception):
+    """The column is none of those across."""
+
+
+def columns_across(table: Table, sheet: Sheet, row: int, taken: set[int], setting: Setting) -> tuple[AcrossColumn, ...]:
+    """The columns across of a table whose header begins at a row; `taken` are columns that are something else."""
+    across = table.across
+    assert across is not None  # noqa: S101 - callers ask only for tables that have some
+    first, last = _range(across, sheet.width)
+    made = []
+    before: dict[int, tuple[Value, int]] = {}
+    for column in range(first, last + 1):
+        if column in taken:
+            before.clear()
+            continue
+        above = []
+        for n in range(len(across.rows)):
+            value = sheet.cell(row + n, column)
+            own = value is not None and shown(value) != ""
+            if own:
+                before[n] = value, column
+            kept, at = (value, column) if own or n == len(across.rows) - 1 else before.get(n, (None, column))
+            above.append(_Above(kept, own, Place(sheet.name, row + n, at)))
+        if any(a.own for a in above) and not any(
+            fits(shown(a.value), across.skip) for a in above if a.value is not None
+        ):
+            try:
+                made.append(_column(across, column, above, setting))
+            except _NoColumnError:
+                continue
+    return tuple(made)
+
+
+def _range(across: Across, width: int) -> tuple[int, int]:
+    if across.at is None:
+        return 0, width - 1
+    first, _, last = across.at.partition(":")
+    return column_of(first), min(column_of(last), width - 1) if last else width - 1
+
+
+def _column(across: Across, column: int, above: list[_Above], setting: Setting) -> AcrossColumn:
+    values = Values()
+    month: int | None = None
+    own_day = True
+    for role, one in zip(across.rows, above, strict=True):
+        text = shown(one.value)
+        if role == "ignore":
+            continue
+        if role == "month":
+            month = month_number(text)
+            if month is None:
+                raise _NoColumnError
+            continue
+        if role in {"date", "day"}:
+            own_day = one.own
+        if not text:
+            if role in {"number", "work", "weight"}:
+                continue
+            raise _NoColumnError
+        try:
+            values.said["date" if role == "day" else role] = _read(role, one.value, month, across, setting)
+        except ValueError as error:
+            values.faults["date" if role == "day" else role] = Fault(str(error), text, one.place)
+    return AcrossColumn(column, values, own_day)
+
+
+def _read(role: str, value: Value, month: int | None, across: Across, setting: Setting) -> Any:
+    """What a header cell says in its role.
+
+    Raises:
+        ValueError: it should be what the role says, and is not.
+        _NoColumnError: it is something else, so the column is none of those across.
+
+    """
+    text = shown(value)
+    match role:
+        case "date" | "day":
+            try:
+                return _day(value, month, across, setting)
+            except NotADayError:
+                if isinstance(value, CellError) or _LIKE_A_DAY.fullmatch(text) or (role == "day" and text.isdecimal()):
+                    raise ValueError("not a date") from None
+                raise _NoColumnError from None
+        case "number":
+            if not re.fullmatch(r"\d{1,2}(?:\s*(?:урок|пара|ур\.?|п\.?))?", text):
+                raise ValueError("not the number of a lesson")
+            return int(re.match(r"\d+", text)[0])  # type: ignore[index]
+        case "weight":
+            if not re.fullmatch(r"\d{1,3}(?:[.,]\d+)?", text):
+                raise ValueError("not a weight")
+            return float(text.replace(",", "."))
+        case "period":
+            period = read_period(across.words.get(text, text))
+            if period is None:
+                raise _NoColumnError
+            return period
+        case "group":
+            return read_group(text)
+    return text
+
+
+def _day(value: Value, month: int | None, across: Across, setting: Setting) -> date:
+    if month is None:
+        return read_day(value, setting.year, across.dates or setting.dates)
+    found = re.fullmatch(r"(\d{1,2})(?:\.0)?", shown(value))
+    if not found:
+        raise NotADayError
+    return day_in(setting.year, month, int(found[1]))
