@@ -154,7 +154,7 @@ class SourceConfig(BaseModel):
     auth: Auth | None = None
     ca_bundle: FilePath | None = None
     path: str | None = None
-    layout: str | None = None
+    layout: str | tuple[str, ...] | None = None
     partial: bool = False
     har: str | None = None
 
@@ -260,7 +260,7 @@ class Context:
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
     `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
-    paths begin at. `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
+    paths begin at, `layouts` are the files of the layouts that the source names. `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
     sessions that were opened.
     """
 
@@ -270,6 +270,7 @@ class Context:
     institution: Institution
     scale: Scale
     open_session: Callable[[Manner], Session]
+    layouts: tuple[Path, ...] = ()
     vault: Vault = field(default_factory=MemoryVault)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     pseudonym: Callable[[str], str | None] = _forget

@@ -25,6 +25,7 @@ class SourceJob:
     institution: Institution
     config: SourceConfig
     scale: Scale
+    layouts: tuple[Path, ...] = ()
 
     @property
     def key(self) -> str:
@@ -94,6 +95,7 @@ class Workplace:
             institution=job.institution,
             scale=job.scale,
             open_session=open_session,
+            layouts=job.layouts,
             vault=self.vault,
             clock=clock or self.store.clock,
             pseudonym=self.pseudonym,

@@ -16,6 +16,7 @@ from canonical.scales import Scale
 from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig
 from connectors.errors import ConnectorError
+from connectors.files.layouts.model import CANONICAL, load_layout
 from connectors.registry import manifest
 from pipelines.completeness.profile import DEFAULT, Profile, load_profile
 
@@ -154,6 +155,12 @@ class Site:
         except ConfigError as error:
             raise SettingsError(str(error)) from None
 
+    def layouts(self, institution: InstitutionSettings, source: SourceConfig) -> tuple[Path, ...]:
+        """The files of the layouts that a source names; none if it has none, or reads canonical files."""
+        names = (source.layout,) if isinstance(source.layout, str) else source.layout or ()
+        what = f"institution {institution.key}, source {source.key}: layout"
+        return tuple(self.data("layouts", name, what) for name in names if names != (CANONICAL,))
+
     def rules(self, institution: InstitutionSettings) -> Profile:
         """The profile of rules by which an institution lives; the default one if it names none."""
         return self.profile(institution.rules or DEFAULT, f"institution {institution.key}: rules")
@@ -210,6 +217,11 @@ class Site:
             manifest(source.connector).product(source.product)
         except ConnectorError as error:
             raise SettingsError(f"{self.file}: institution {institution.key}, source {source.key}: {error}") from None
+        try:
+            for path in self.layouts(institution, source):
+                load_layout(path)
+        except ConfigError as error:
+            raise SettingsError(str(error)) from None
 
 
 def load(path: Path | None = None) -> Site:

@@ -13,6 +13,8 @@ from connectors.errors import SourceConfigError
 from connectors.files.beside import WORTH_IT, Beside
 from connectors.files.blocks import Block, blocks
 from connectors.files.canonical_layout import csv_batch, read_lines
+from connectors.files.folder import LayoutFolder
+from connectors.files.layouts.model import CANONICAL
 
 
 def open_connector(context: Context) -> Connector:
@@ -22,11 +24,7 @@ def open_connector(context: Context) -> Connector:
         SourceConfigError: there is no such layout.
 
     """
-    if context.config.layout != "canonical":
-        raise SourceConfigError(
-            f'source {context.source}: layout {context.config.layout!r} is not known; there is "canonical"'
-        )
-    return CanonicalFolder(context)
+    return CanonicalFolder(context) if context.config.layout == CANONICAL else LayoutFolder(context)
 
 
 class CanonicalFolder:

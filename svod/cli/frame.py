@@ -87,7 +87,10 @@ class Frame:
         return [j for j in jobs if not names or j.key in names or j.config.key in names]
 
     def _job(self, institution: InstitutionSettings, number: int) -> SourceJob:
-        return SourceJob(institution.place, institution.source[number], self.site.scale(institution))
+        source = institution.source[number]
+        return SourceJob(
+            institution.place, source, self.site.scale(institution), self.site.layouts(institution, source)
+        )
 
     # -- speaking ------------------------------------------------------------------------------------------------
 

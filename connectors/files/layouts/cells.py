@@ -68,11 +68,10 @@ class CellWords:
                 at = gap.end()
                 continue
             word = self._word(text, at)
-            plain = _plain(word)
-            if plain in self.marks:
+            if plain(word) in self.marks:
                 marks.append(word)
             else:
-                attendance.add(self.absence[plain])
+                attendance.add(self.absence[plain(word)])
             at += len(word)
         if len(attendance) > 1:
             raise UnreadableCellError
@@ -81,8 +80,7 @@ class CellWords:
     def _word(self, text: str, at: int) -> str:
         for length in self.lengths:
             word = text[at : at + length]
-            plain = _plain(word)
-            if len(word) == length and (plain in self.marks or plain in self.absence):
+            if len(word) == length and (plain(word) in self.marks or plain(word) in self.absence):
                 return word
         raise UnreadableCellError
 
@@ -99,5 +97,6 @@ class CellWords:
         return said.marks[0] if said.marks else None
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
+    """A word of a cell as it is compared."""
     return word.translate(_LOOK_ALIKE).casefold()

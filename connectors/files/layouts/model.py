@@ -23,6 +23,9 @@ from canonical.entities import ENTITIES
 from canonical.toml_files import checked, near, read_toml
 from connectors.files.layouts.fields import KINDS
 
+CANONICAL: Final = "canonical"
+"""The name in the place of a layout's of folders that hold the canonical journal itself."""
+
 ROLES: Final = ("date", "month", "day", "number", "work", "weight", "period", "subject", "group", "ignore")
 """What a header row above columns across may hold."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from canonical.years import AcademicYear
 from connectors.files.layouts.across import AcrossColumn, columns_across
 from connectors.files.layouts.fields import KINDS
-from connectors.files.layouts.finding import FoundTable, fit
+from connectors.files.layouts.finding import Fit, FoundTable
 from connectors.files.layouts.headings import read_headings, stands_in, year_of
 from connectors.files.layouts.match import fits
 from connectors.files.layouts.model import Column, Layout, Table
@@ -54,23 +54,13 @@ class Page:
     unknown: tuple[str, ...] = ()
 
 
-def read_pages(layout: Layout, book: Workbook, file: str, setting: Setting) -> list[Page]:
-    """The pages of a file; none where the layout does not fit it."""
-    setting = _of_layout(layout, setting)
-    fitted = fit(layout, book, setting)
-    if not fitted.good:
-        return []
+def read_pages(fitted: Fit, book: Workbook, file: str, setting: Setting) -> list[Page]:
+    """The pages of a file in which a layout has found its tables; `file` is the file's name."""
     pages: list[Page] = []
     for sheet in book.sheets:
         here = sorted((f for f in fitted.found if f.sheet is sheet), key=lambda f: (f.row, f.number))
-        pages.extend(_pages_of(layout, sheet, here, file, setting))
+        pages.extend(_pages_of(fitted.layout, sheet, here, file, setting))
     return pages
-
-
-def _of_layout(layout: Layout, setting: Setting) -> Setting:
-    """The setting with what the layout says for all its files."""
-    year = AcademicYear(int(layout.academic_year[:4])) if layout.academic_year else setting.year
-    return replace(setting, year=year, dates=layout.dates)
 
 
 def _pages_of(layout: Layout, sheet: Sheet, found: Sequence[FoundTable], file: str, setting: Setting) -> Iterator[Page]:
@@ -85,13 +75,19 @@ def _pages_of(layout: Layout, sheet: Sheet, found: Sequence[FoundTable], file: s
         above[one.table.kind] = Values({k: v for k, v in heading.said.items() if k not in _OF_ONE_PUPIL})
         inner = setting.of(year_of(heading, setting.year))
         table = _again(one, inner) if one.across and inner.year != setting.year else one
-        stop = min((f.row for f in found[n + 1 :] if f.row > one.row), default=len(sheet.rows))
+        stop = min((f.row for f in found[n + 1 :] if f.row > one.row and _overlap(f, one)), default=len(sheet.rows))
         page = Page(one.table, Place(sheet.name, one.row, 0), heading, inner.year, table.across, unknown=_unknown(one))
         after = one.start
         for row in _rows(layout, table, stop):
             after = row + 1
             page.lines.append(_line(table, row, inner, page.lines[-1] if page.lines else None))
         yield page
+
+
+def _overlap(one: FoundTable, other: FoundTable) -> bool:
+    """Whether two tables stand below each other, and not side by side."""
+    first, second = (sorted((*t.columns.values(), *(a.column for a in t.across))) for t in (one, other))
+    return first[0] <= second[-1] and second[0] <= first[-1]
 
 
 def _again(one: FoundTable, setting: Setting) -> FoundTable:

@@ -1,0 +1,1 @@
+"""Makes canonical records of the pages of files; pure."""
