@@ -82,7 +82,7 @@ def read_cell(
     `kinds` says how each field is read (`fields.KINDS`). An empty cell gives nothing.
     """
     made = Values()
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if _is_empty(value):
         return made
     parts: dict[str, Value] = {name: value}
     if rules.pattern is not None:
@@ -94,7 +94,7 @@ def read_cell(
         if "value" in parts:
             parts[name] = parts.pop("value")
     for field_name, part in parts.items():
-        if part is None or (isinstance(part, str) and not part.strip()):
+        if _is_empty(part):
             continue
         try:
             said = _read(kinds[field_name], part, rules, setting)
@@ -104,6 +104,11 @@ def read_cell(
             if said is not None:
                 made.said[field_name] = said
     return made
+
+
+def _is_empty(value: Value) -> bool:
+    """Whether a cell says nothing; a dash says as much."""
+    return value is None or (isinstance(value, str) and value.strip() in {"", "-", "–", "—"})
 
 
 def _read(kind: str, value: Value, rules: Rules, setting: Setting) -> Any:

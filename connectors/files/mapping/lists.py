@@ -151,7 +151,10 @@ def _forget_plan(made: Gathering, held: str) -> None:
 
 
 def lessons(made: Gathering, file: int, page: Page, *, covers: bool) -> None:
-    """Lessons by date: the block of a journal page, complete for its course, or a timetable, complete for its groups."""
+    """Lessons by date: the block of a journal page, complete for its course, or a timetable, complete for its groups.
+
+    Who is named above a page teaches the course; who held a lesson, only its row can say.
+    """
     counts: Counter[str] = Counter()
     days: dict[Scope, list[date]] = defaultdict(list)
     of_one_course = "subject" in page.heading.said
@@ -173,7 +176,7 @@ def lessons(made: Gathering, file: int, page: Page, *, covers: bool) -> None:
             key,
             course=course.key,
             date=day.isoformat(),
-            teacher=who[0] if who else None,
+            teacher=who[0] if who and "teacher" not in page.heading.said else None,
             starts_at=_instant(day, values, "starts_at", 0),
             ends_at=_instant(day, values, "ends_at", 1),
             **fields,

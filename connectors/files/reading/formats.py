@@ -18,9 +18,11 @@ FORMATS: Final = ("xlsx", "xls", "ods", "csv", "html", "xml")
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOCKED: Final = "EncryptedPackage".encode("utf-16-le")
-_XML: Final = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<\?xml[^>]*\?>")
 _DECLARED: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
-_PAGE: Final = re.compile(r"<(!doctype\s+html|html|head|body|table|meta|div|style)\b", re.IGNORECASE)
+_FIRST_TAG: Final = re.compile(r"<([A-Za-z][\w:.-]*)")
+_PAGE_TAGS: Final = frozenset(
+    ["html", "head", "body", "title", "meta", "style", "table", "div", "span", "p", "h1", "h2", "h3", "h4", "center", "font", "b", "script", "link"]
+)
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?\s*(windows-1251|cp1251|utf-8)", re.IGNORECASE)
 
 
@@ -56,12 +58,17 @@ def _packed(body: bytes) -> Workbook:
 
 def _text(body: bytes, encoding: str, separator: str) -> Workbook:
     start = body[:4096]
-    if _XML.match(start) and not _PAGE.search(start.decode("latin-1")):
-        return Workbook("xml", read_xml(body.lstrip()))
-    charset = _CHARSET.search(start)
+    markup = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+    if markup and not _is_page(start):
+        return Workbook("xml", read_xml(body.removeprefix(b"\xef\xbb\xbf").lstrip()))
+    charset = _CHARSET.search(start) if markup else None
     text = decoded(body, charset[1].decode().lower().replace("windows-", "cp") if charset else encoding)
-    if text.lstrip().startswith("<"):
-        if _PAGE.search(text[:4096]):
-            return Workbook("html", read_html(_DECLARED.sub("", text)))
-        return Workbook("xml", read_xml(text.encode()))
+    if markup:
+        return Workbook("html", read_html(_DECLARED.sub("", text)))
     return Workbook("csv", read_csv(text, separator))
+
+
+def _is_page(start: bytes) -> bool:
+    """Whether markup is a page: its first element is one of HTML."""
+    first = _FIRST_TAG.search(start.decode("latin-1"))
+    return first is not None and first[1].lower() in _PAGE_TAGS
