@@ -25,15 +25,15 @@ class Chosen:
     setting: Setting
 
 
-def choose(layouts: Sequence[Layout], body: bytes, scale: Scale, year: AcademicYear) -> Chosen:
-    """The layout that fits a file best; of several that fit equally the first.
+def choose(layouts: Sequence[Layout], body: bytes, file: str, scale: Scale, year: AcademicYear) -> Chosen:
+    """The layout that fits a file best (`file` is its name); of several that fit equally the first.
 
     Raises:
         UnreadableFileError: the file cannot be read.
         UnknownFileError: no layout fits it; says why.
 
     """
-    tried = try_all(layouts, body, scale, year)
+    tried = try_all(layouts, body, file, scale, year)
     best = max(tried, key=lambda one: one.fit.score)
     if not best.fit.good:
         why = "; ".join(f"{one.fit.layout.name}: {', '.join(one.fit.lacking)}" for one in tried)
@@ -41,7 +41,7 @@ def choose(layouts: Sequence[Layout], body: bytes, scale: Scale, year: AcademicY
     return best
 
 
-def try_all(layouts: Sequence[Layout], body: bytes, scale: Scale, year: AcademicYear) -> list[Chosen]:
+def try_all(layouts: Sequence[Layout], body: bytes, file: str, scale: Scale, year: AcademicYear) -> list[Chosen]:
     """How each layout fits a file.
 
     Raises:
@@ -57,5 +57,5 @@ def try_all(layouts: Sequence[Layout], body: bytes, scale: Scale, year: Academic
             books[how] = read_workbook(body, encoding=rules.encoding, separator=rules.separator)
         own = AcademicYear(int(layout.academic_year[:4])) if layout.academic_year else year
         setting = Setting(own, CellWords.of(scale, layout.absence), layout.dates)
-        made.append(Chosen(books[how], fit(layout, books[how], setting), setting))
+        made.append(Chosen(books[how], fit(layout, books[how], file, setting), setting))
     return made

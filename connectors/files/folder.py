@@ -40,7 +40,7 @@ class LayoutFolder:
         lines = []
         for name, path in self._paths().items():
             try:
-                chosen = choose(self._layouts, path.read_bytes(), self._context.scale, year)
+                chosen = choose(self._layouts, path.read_bytes(), name, self._context.scale, year)
             except UnreadableFileError as error:
                 lines.append(CheckLine(name, ok=False, detail=str(error)))
             else:
@@ -180,7 +180,7 @@ class _Content:
         made: dict[str, Batch | UnreadableFileError] = {}
         for name, (origin, body) in self._files.items():
             try:
-                chosen = choose(self._layouts, body(), context.scale, self._year)
+                chosen = choose(self._layouts, body(), name, context.scale, self._year)
             except UnreadableFileError as error:
                 made[name] = error
             else:

@@ -14,6 +14,7 @@ from connectors.files.layouts.names import read_group, read_period
 from connectors.files.layouts.values import Fault, Setting, Values
 from connectors.files.reading.sheets import CellError, Place, Sheet, Value, column_of, shown
 
+_WORDY: Final = re.compile(r"[^\W\d_]{3}")
 _LIKE_A_DAY: Final = re.compile(r"\s*\d+\s*[./-][\d\s./-]*|\d{5}")
 
 
@@ -131,8 +132,10 @@ def _read(role: str, value: Value, month: int | None, across: Across, setting: S
             if period is None:
                 raise _NoColumnError
             return period
-        case "group":
-            return read_group(text)
+        case "group" | "subject":
+            if not _WORDY.search(text) and role == "subject":
+                raise _NoColumnError
+            return read_group(text) if role == "group" else text
     return text
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from connectors.files.layouts.across import AcrossColumn, columns_across
+from connectors.files.layouts.fields import KINDS
+from connectors.files.layouts.headings import read_headings
 from connectors.files.layouts.match import fits, folded
 from connectors.files.layouts.model import Column, Layout, Table
 from connectors.files.layouts.values import Setting
@@ -37,6 +39,7 @@ class Fit:
 
     layout: Layout
     found: list[FoundTable] = field(default_factory=list)
+    headings: int = 0
     lacking: list[str] = field(default_factory=list)
 
     @property
@@ -45,15 +48,15 @@ class Fit:
 
     @property
     def score(self) -> tuple[bool, int]:
-        """The larger, the better it fits: columns that were recognised in the tables that a layout names."""
+        """The larger, the better it fits: columns that were recognised in the tables that a layout names, and headings."""
         best: dict[int, int] = {}
         for one in self.found:
             best[one.number] = max(best.get(one.number, 0), len(one.columns) * 2 + bool(one.across) * 3)
-        return self.good, sum(best.values())
+        return self.good, sum(best.values()) + self.headings
 
 
-def fit(layout: Layout, book: Workbook, setting: Setting) -> Fit:
-    """Looks for the tables of a layout in a file."""
+def fit(layout: Layout, book: Workbook, file: str, setting: Setting) -> Fit:
+    """Looks for the tables of a layout in a file, whose name is `file`."""
     made = Fit(layout)
     if layout.file.formats and book.format not in layout.file.formats:
         made.lacking.append(f"it is for {', '.join(layout.file.formats)}, the file is {book.format}")
@@ -64,7 +67,24 @@ def fit(layout: Layout, book: Workbook, setting: Setting) -> Fit:
         made.found.extend(found)
         if not found and not table.optional:
             made.lacking.append(_why_not(number, table, sheets))
+        elif found:
+            lacks, headings = min((_headings(layout, one, file, setting) for one in found), key=lambda h: (h[0], -h[1]))
+            made.headings += headings
+            if lacks and not table.optional:
+                made.lacking.append(f"table[{number + 1}] ({table.kind}): above it nothing says {', '.join(lacks)}")
     return made
+
+
+def _headings(layout: Layout, one: FoundTable, file: str, setting: Setting) -> tuple[list[str], int]:
+    """What the headings of a table ought to say and do not, and how many say something."""
+    kind = KINDS[one.table.kind]
+    said = read_headings(layout, one.sheet, range(one.row), file, kind.fields, setting).said
+    given = {f for name in one.columns for f in one.table.columns[name].fields(name)} | said.keys()
+    given |= {f for n, c in one.table.columns.items() if c.value is not None for f in c.fields(n)}
+    given |= set(one.table.across.fields()) if one.table.across else set()
+    lacks = [" or ".join(needed) for needed in kind.needs if not given & set(needed)]
+    lacks += [n for n, h in layout.heading.items() if h.required and n in kind.fields and n not in said]
+    return list(dict.fromkeys(lacks)), len(said)
 
 
 def _is_meant(table: Table, sheet: Sheet) -> bool:

@@ -21,7 +21,27 @@ _LOCKED: Final = "EncryptedPackage".encode("utf-16-le")
 _DECLARED: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _FIRST_TAG: Final = re.compile(r"<([A-Za-z][\w:.-]*)")
 _PAGE_TAGS: Final = frozenset(
-    ["html", "head", "body", "title", "meta", "style", "table", "div", "span", "p", "h1", "h2", "h3", "h4", "center", "font", "b", "script", "link"]
+    [
+        "html",
+        "head",
+        "body",
+        "title",
+        "meta",
+        "style",
+        "table",
+        "div",
+        "span",
+        "p",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "center",
+        "font",
+        "b",
+        "script",
+        "link",
+    ]
 )
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?\s*(windows-1251|cp1251|utf-8)", re.IGNORECASE)
 

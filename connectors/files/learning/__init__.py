@@ -1,0 +1,1 @@
+"""Proposes a layout for a file that none fits, by what its columns hold."""
