@@ -86,11 +86,14 @@ def propose(
     drafts = list(_drafts(book, file, words, setting))
     if not drafts:
         return None
-    best = max(drafts, key=lambda draft: _rank(draft, book, file, setting))
+    tables = [[draft.table, *_beside(draft, drafts)] for draft in drafts]
+    ranks = [_rank(draft, whole, book, file, setting) for draft, whole in zip(drafts, tables, strict=True)]
+    number = max(range(len(drafts)), key=lambda n: ranks[n])
+    best = drafts[number]
     data = {
         "title": f"Предложение для файла {file}",
         "heading": best.headings,
-        "table": [best.table, *_beside(best, drafts)],
+        "table": tables[number],
     }
     missing = _missing(best)
     preview: Preview | None = None
@@ -200,13 +203,15 @@ def _draft(
     return _Draft(table, headings, sure + len(headings), row, head, sheet, columns)
 
 
-def _rank(draft: _Draft, book: Workbook, file: str, setting: Setting) -> tuple[int, int]:
+def _rank(
+    draft: _Draft, tables: Sequence[dict[str, Any]], book: Workbook, file: str, setting: Setting
+) -> tuple[int, int]:
     """How well a draft reads the file: the more cells the better, the fewer unreadable ones and gaps the better."""
     missing = _missing(draft)
     filled = {name: {"value": _IN_PLACE_OF[name]} for name in missing if name in _IN_PLACE_OF}
     said = faults = 0
     try:
-        layout = layout_of({"title": "?", "heading": {**draft.headings, **filled}, "table": [draft.table]}, Path(file))
+        layout = layout_of({"title": "?", "heading": {**draft.headings, **filled}, "table": tables}, Path(file))
     except ConfigError:
         return -_GAP, -draft.row
     fitted = fit(layout, book, file, setting)
