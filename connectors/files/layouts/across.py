@@ -14,6 +14,7 @@ from connectors.files.layouts.names import read_group, read_period
 from connectors.files.layouts.values import Fault, Setting, Values
 from connectors.files.reading.sheets import CellError, Place, Sheet, Value, column_of, shown
 
+_NEAR: Final = 60
 _WORDY: Final = re.compile(r"[^\W\d_]{3}")
 _LIKE_A_DAY: Final = re.compile(r"\s*\d+\s*[./-][\d\s./-]*|\d{5}")
 
@@ -59,14 +60,20 @@ def columns_across(table: Table, sheet: Sheet, row: int, taken: set[int], settin
                 before[n] = value, column
             kept, at = (value, column) if own or n == len(across.rows) - 1 else before.get(n, (None, column))
             above.append(_Above(kept, own, Place(sheet.name, row + n, at)))
-        if any(a.own for a in above) and not any(
-            fits(shown(a.value), across.skip) for a in above if a.value is not None
-        ):
+        said = any(a.own for a in above) or (
+            across.rows[-1] == "ignore" and _is_filled(sheet, row + len(above), column)
+        )
+        if said and not any(fits(shown(a.value), across.skip) for a in above if a.value is not None):
             try:
                 made.append(_column(across, column, above, setting))
             except _NoColumnError:
                 continue
     return tuple(made)
+
+
+def _is_filled(sheet: Sheet, start: int, column: int) -> bool:
+    """Whether something stands near below a header in a column: it belongs to the last one named, though it has no header."""
+    return any(sheet.text(row, column) for row in range(start, min(start + _NEAR, len(sheet.rows))))
 
 
 def _range(across: Across, width: int) -> tuple[int, int]:

@@ -96,6 +96,6 @@ def _after_label(heading: Heading, sheet: Sheet, row: int, column: int) -> tuple
             rf"{re.escape(folded(label)).replace(re.escape('*'), '.*?')}(?=[\s:–—.-])",
             text.casefold().replace("ё", "е"),
         )
-        if start and (said := text[start.end() :].strip(_SIGNS)):
+        if start and (said := text[start.end() :].lstrip(_SIGNS).rstrip()):
             return said, Place(sheet.name, row, column)
     return None

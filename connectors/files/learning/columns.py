@@ -43,7 +43,13 @@ _BY_CELLS: Final[Mapping[str, Sequence[tuple[str, _Looks]]]] = {
     ),
     "staff": (("name", _names),),
     "courses": (("group", _groups), ("teacher", _names), ("subject", _texts)),
-    "plan": (("title", _texts), ("planned_on", _days), ("homework", _texts)),
+    "plan": (
+        ("number", lambda p: p.whole > 0.9 and p.different > 0.95 and p.filled > 1),
+        ("hours", lambda p: p.whole > 0.7 and p.different < 0.8),
+        ("title", _texts),
+        ("planned_on", _days),
+        ("homework", _texts),
+    ),
     "lessons": (
         ("date", _days),
         ("group", _groups),

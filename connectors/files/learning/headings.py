@@ -60,7 +60,7 @@ def _group(sheet: Sheet, row: int, file: str) -> dict[str, Any] | None:
     for pattern in (_BEFORE, _AFTER, _ALONE):
         if any(re.fullmatch(pattern, text, re.IGNORECASE) for text in above):
             return {"pattern": pattern}
-    if re.fullmatch(_ALONE, sheet.name.strip(), re.IGNORECASE):
+    if re.fullmatch(_ALONE, sheet.name.strip(), re.IGNORECASE) and not _NO_NAME.fullmatch(sheet.name.strip()):
         return {"where": "sheet_name"}
     if re.fullmatch(_INSIDE, PurePath(file).stem, re.IGNORECASE):
         return {"where": "file_name", "pattern": _INSIDE}

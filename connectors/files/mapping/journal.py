@@ -15,7 +15,7 @@ from typing import Any
 
 from canonical.coverage import Axis, Scope, Selector
 from connectors.files.layouts.cells import CellContent
-from connectors.files.layouts.pages import Line, Page
+from connectors.files.layouts.pages import Line, Page, PageCell
 from connectors.files.layouts.values import Fault, Values
 from connectors.files.mapping.around import Course, LackingError, course_of, need, pupil_of, taught_by, teachers
 from connectors.files.mapping.gathering import HIDES, Gathering
@@ -95,23 +95,21 @@ class Journal:
         twins = set() if of_pupils or not page.across else _twins(page)
         rows: list[_Cell] = []
         for line in page.lines:
-            values = line.values.over(page.heading)
-            try:
-                course, student = self._whose(file, page, values, line, twins)
-                day: date | None = None if page.across else need(values, "date", place=line.place)
-            except LackingError as error:
-                entity = "people" if page.across and not of_pupils else "marks"
-                self.made.refuse(file, entity, error.fault, line=line, hides=HIDES[entity])
-                continue
-            sheet = opened.setdefault((course.key, student if of_pupils else None), _Sheet(file, complete=covers))
-            sheet.pupil = student if of_pupils else None
-            sheet.students.add(student)
-            if day is not None:
-                rows.append(_Cell(course, student, _Spot(day, values.said.get("number", 1), 1), values, line))
-            elif of_pupils:
-                self._take(sheet, _cells(course, student, line), columns=False)
-            else:
-                self._take(sheet, _cells(course, student, line), columns=True)
+            for values, cells in _strips(page, line):
+                try:
+                    course, student = self._whose(file, page, values, line, twins)
+                    day: date | None = None if page.across else need(values, "date", place=line.place)
+                except LackingError as error:
+                    entity = "people" if page.across and not of_pupils else "marks"
+                    self.made.refuse(file, entity, error.fault, line=line, hides=HIDES[entity])
+                    break
+                sheet = opened.setdefault((course.key, student if of_pupils else None), _Sheet(file, complete=covers))
+                sheet.pupil = student if of_pupils else None
+                sheet.students.add(student)
+                if day is not None:
+                    rows.append(_Cell(course, student, _Spot(day, values.said.get("number", 1), 1), values, line))
+                else:
+                    self._take(sheet, _cells(course, student, line, cells), columns=not of_pupils)
         for cell in _numbered(rows):
             self._take(opened[cell.course.key, None], [cell], columns=False)
         for (course_key, _), sheet in opened.items():
@@ -228,11 +226,22 @@ class Journal:
                 )
 
 
-def _cells(course: Course, student: str, line: Line) -> Iterator[_Cell]:
-    """The cells of a line, each with the lesson and the work that its column is."""
+def _strips(page: Page, line: Line) -> Iterator[tuple[Values, list[PageCell]]]:
+    """The cells of a line by the course that they belong to, where subjects or groups stand across; else all of them."""
+    around = line.values.over(page.heading)
+    strips: dict[tuple[Any, Any], tuple[Values, list[PageCell]]] = {}
+    for cell in line.cells:
+        above = cell.across.values
+        whose = above.said.get("group"), above.said.get("subject")
+        strips.setdefault(whose, (above.over(around) if any(whose) else around, []))[1].append(cell)
+    yield from strips.values() if line.cells else [(around, [])]
+
+
+def _cells(course: Course, student: str, line: Line, cells: Iterable[PageCell]) -> Iterator[_Cell]:
+    """Cells of a line, each with the lesson and the work that its column is."""
     lessons: Counter[date] = Counter()
     works: Counter[tuple[date, int]] = Counter()
-    for cell in line.cells:
+    for cell in cells:
         day = cell.across.values.said.get("date")
         if day is None:
             continue
