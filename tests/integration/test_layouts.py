@@ -516,7 +516,7 @@ def test_identify_says_what_fits_and_why_the_rest_does_not(tmp_path: Path) -> No
     assert all(v["lacking"] for v in said["layouts"] if not v["fits"])
     printed = place.site.run("files", "identify", "drop/page.xls").stdout
     assert "layout journal-page fits" in printed
-    assert "not plan: table[1] (plan): " in printed
+    assert "not staff: table[1] (staff): row 5 of sheet" in printed
     place.put("other.csv", b"x;y\r\n1;2\r\n")
     assert "no layout fits; `svod files learn" in place.site.run("files", "identify", "drop/other.csv", status=1).stderr
 

@@ -81,6 +81,8 @@ class CellWords:
         for length in self.lengths:
             word = text[at : at + length]
             if len(word) == length and (plain(word) in self.marks or plain(word) in self.absence):
+                if word == "." and not _stands_alone(text, at):
+                    continue
                 return word
         raise UnreadableCellError
 
@@ -95,6 +97,11 @@ class CellWords:
         if said.attendance is not None or len(said.marks) > 1:
             raise UnreadableCellError
         return said.marks[0] if said.marks else None
+
+
+def _stands_alone(text: str, at: int) -> bool:
+    """Whether a character has nothing beside it: the point of `4.5` is no sign of a debt."""
+    return not text[:at][-1:].strip() and not text[at + 1 :][:1].strip()
 
 
 def plain(word: str) -> str:

@@ -76,7 +76,9 @@ def _pages_of(layout: Layout, sheet: Sheet, found: Sequence[FoundTable], file: s
         inner = setting.of(year_of(heading, setting.year))
         table = _again(one, inner) if one.across and inner.year != setting.year else one
         stop = min((f.row for f in found[n + 1 :] if f.row > one.row and _overlap(f, one)), default=len(sheet.rows))
-        page = Page(one.table, Place(sheet.name, one.row, 0), heading, inner.year, table.across, unknown=_unknown(one))
+        page = Page(
+            one.table, Place(sheet.name, one.row, 0), heading, inner.year, table.across, unknown=_unknown(one, found)
+        )
         after = one.start
         for row in _rows(layout, table, stop):
             after = row + 1
@@ -96,13 +98,14 @@ def _again(one: FoundTable, setting: Setting) -> FoundTable:
     return FoundTable(one.number, one.table, one.sheet, one.row, one.columns, across)
 
 
-def _unknown(one: FoundTable) -> tuple[str, ...]:
-    """Headers of columns that the layout does not know."""
-    known = {*one.columns.values(), *(a.column for a in one.across)}
+def _unknown(one: FoundTable, others: Sequence[FoundTable]) -> tuple[str, ...]:
+    """Headers of columns that no table of the layout knows; numbers of rows are none."""
     if one.table.head == 0 or (one.table.across and one.table.across.at):
         return ()
+    beside = [t for t in others if t.row < one.start and one.row < t.start]
+    known = {c for t in beside for c in (*t.columns.values(), *(a.column for a in t.across))}
     last = one.start - 1
-    skip = one.table.across.skip if one.table.across else ()
+    skip = (*(one.table.across.skip if one.table.across else ()), "№*")
     texts = (one.sheet.text(last, c) for c in range(len(one.sheet.rows[last])) if c not in known)
     return tuple(t for t in texts if t and not fits(t, skip))
 

@@ -63,6 +63,7 @@ class _Draft:
     head: int
     sheet: Sheet
     columns: dict[str, int]
+    last: int
 
 
 def propose(
@@ -110,25 +111,20 @@ def _beside(best: _Draft, drafts: Sequence[_Draft]) -> list[dict[str, Any]]:
     """The block of topics and homework of a journal page, if the page has one."""
     if best.table["kind"] != "marks":
         return []
-    blocks = [
-        d
-        for d in drafts
-        if d.table["kind"] == "lessons" and {"date", "topic"} <= d.columns.keys() and not _overlap(d, best)
-    ]
-    if not blocks:
-        return []
-    block = max(blocks, key=lambda d: (d.sure, -d.row))
-    columns = {n: c for n, c in block.table["columns"].items() if n not in {"group", "subject"}}
-    return [{**block.table, "columns": columns, "optional": True}]
+    found: list[tuple[int, int, dict[str, Any]]] = []
+    for block in drafts:
+        columns = {
+            n: c for n, c in block.columns.items() if n not in {"group", "subject"} and _is_beside(block, c, best)
+        }
+        if block.table["kind"] == "lessons" and {"date", "topic"} <= columns.keys():
+            named = {n: block.table["columns"][n] for n in columns}
+            found.append((len(columns), -block.row, {**block.table, "columns": named, "optional": True}))
+    return [max(found, key=lambda f: f[:2])[2]] if found else []
 
 
-def _overlap(one: _Draft, other: _Draft) -> bool:
-    """Whether two drafts take the same header."""
-    return (
-        one.sheet is other.sheet
-        and one.row == other.row
-        and bool(set(one.columns.values()) & set(other.columns.values()))
-    )
+def _is_beside(block: _Draft, column: int, best: _Draft) -> bool:
+    """Whether a column of a block stands on another sheet, in other rows, or to the right of a page's cells."""
+    return block.sheet is not best.sheet or block.row >= best.row + best.head or column > best.last
 
 
 def _drafts(book: Workbook, file: str, words: Vocabulary, setting: Setting) -> Iterator[_Draft]:
@@ -165,7 +161,7 @@ def _grid(
         taken -= set(columns.values())
     if len(taken) < _LEAST_ACROSS or not columns:
         return None
-    return _draft(sheet, row, file, kind, len(roles), columns, words, sure + 2 * len(taken), across)
+    return _draft(sheet, row, file, kind, len(roles), columns, words, sure + 2 * len(taken), across, max(taken))
 
 
 def _list(sheet: Sheet, row: int, file: str, kind: str, words: Vocabulary, setting: Setting) -> _Draft | None:
@@ -187,6 +183,7 @@ def _draft(
     words: Vocabulary,
     sure: int,
     across: dict[str, Any] | None,
+    last: int | None = None,
 ) -> _Draft:
     given = {*columns, *(across["rows"] if across else ()), *((across.get("holds", "marks"),) if across else ())}
     if across and "day" in across["rows"]:
@@ -200,7 +197,16 @@ def _draft(
         table["header"] = row + 1
     if across:
         table["across"] = {k: v for k, v in across.items() if v}
-    return _Draft(table, headings, sure + len(headings), row, head, sheet, columns)
+    return _Draft(
+        table,
+        headings,
+        sure + len(headings),
+        row,
+        head,
+        sheet,
+        columns,
+        max(columns.values(), default=0) if last is None else last,
+    )
 
 
 def _rank(

@@ -288,10 +288,14 @@ def _stretches(sheets: Iterable[_Sheet]) -> Iterator[tuple[_Sheet, date, date]]:
     """For each stretch of days the last file that holds it."""
     held = [(s, min(s.days), max(s.days)) for s in sorted(sheets, key=lambda s: s.file) if s.days]
     edges = sorted({edge for _, first, last in held for edge in (first, last + timedelta(days=1))})
+    made: list[tuple[_Sheet, date, date]] = []
     for start, after in pairwise(edges):
-        last_file = [s for s, first, last in held if first <= start <= last]
-        if last_file:
-            yield last_file[-1], start, after - timedelta(days=1)
+        holding = [sheet for sheet, first, last in held if first <= start <= last]
+        if holding:
+            joins = made and made[-1][0] is holding[-1] and made[-1][2] + timedelta(days=1) == start
+            first = made.pop()[1] if joins else start
+            made.append((holding[-1], first, after - timedelta(days=1)))
+    yield from made
 
 
 def _without(start: date, end: date, bad: set[date]) -> Iterator[tuple[date, date]]:
