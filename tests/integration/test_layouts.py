@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -516,7 +515,7 @@ def test_identify_says_what_fits_and_why_the_rest_does_not(tmp_path: Path) -> No
     assert all(v["lacking"] for v in said["layouts"] if not v["fits"])
     printed = place.site.run("files", "identify", "drop/page.xls").stdout
     assert "layout journal-page fits" in printed
-    assert "not staff: table[1] (staff): row 5 of sheet" in printed
+    assert "not staff: table[1] (staff): no row has any of its columns" in printed
     place.put("other.csv", b"x;y\r\n1;2\r\n")
     assert "no layout fits; `svod files learn" in place.site.run("files", "identify", "drop/other.csv", status=1).stderr
 
@@ -621,5 +620,3 @@ marks = { at = "C" }
     assert [m["value"] for m in read["marks"].values()] == ["5"]
     assert place.quarantine() == [("marks", None, "sheet '9Б', row 4, column B: not a date")]
 
-
-Maker = Callable[[Any], bytes]
