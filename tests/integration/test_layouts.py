@@ -542,28 +542,22 @@ LEARNT: list[tuple[str, str, list[list[Any]], int, dict[str, str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("layout", "kind", "grid", "header", "renamed"), LEARNT, ids=[n[0] for n in LEARNT])
 def test_what_is_learnt_reads_the_truth(
-    tmp_path: Path, layout: str, kind: str, grid: list[list[Any]], header: int, renamed: dict[str, str], seed: int
+    tmp_path: Path, layout: str, kind: str, grid: list[list[Any]], header: int, renamed: dict[str, str]
 ) -> None:
     (tmp_path / "known").mkdir()
     truth = Place(tmp_path / "known", layout).put("a.xlsx", workbooks.xlsx(grid)).read()
-    (tmp_path / "new").mkdir()
-    place = Place(tmp_path / "new", "own")
-    place.put("a.xlsx", workbooks.xlsx(shuffled(grid, header, seed, renamed)))
-    said = place.site.run  # the source names a layout that is still to be made
-    with pytest.raises(AssertionError):
-        said("files", "learn", "drop/a.xlsx", "-o", "config/layouts/own.toml")
     maker = Installation(tmp_path / "maker")
-    out = tmp_path / "new" / "config" / "layouts" / "own.toml"
-    learnt = maker.json("files", "learn", str(place.drop / "a.xlsx"), "-o", str(out))
-    assert learnt["kind"] == kind
-    assert tomllib.loads(out.read_text(encoding="utf-8")) == tomllib.loads(learnt["layout"])
-    read = place.read()
-    if layout == "contingent":
-        truth["people"] = {k: {n: v for n, v in p.items() if n != "sex"} for k, p in truth["people"].items()} if "sex" not in learnt["columns"] else truth["people"]  # fmt: skip
-    assert read == truth
+    for seed in (1, 2):
+        home = tmp_path / f"new{seed}"
+        home.mkdir()
+        place = Place(home, "own").put("a.xlsx", workbooks.xlsx(shuffled(grid, header, seed, renamed)))
+        out = home / "config" / "layouts" / "own.toml"
+        learnt = maker.json("files", "learn", str(place.drop / "a.xlsx"), "-o", str(out))
+        assert learnt["kind"] == kind
+        assert tomllib.loads(out.read_text(encoding="utf-8")) == tomllib.loads(learnt["layout"])
+        assert place.read() == truth
 
 
 def test_a_journal_page_is_learnt_with_its_topics(tmp_path: Path) -> None:
@@ -619,4 +613,3 @@ marks = { at = "C" }
     }  # fmt: skip
     assert [m["value"] for m in read["marks"].values()] == ["5"]
     assert place.quarantine() == [("marks", None, "sheet '9Б', row 4, column B: not a date")]
-
