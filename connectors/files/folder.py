@@ -17,7 +17,7 @@ from connectors.errors import SourceConfigError
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import Layout, load_layout
 from connectors.files.layouts.pages import read_pages
-from connectors.files.mapping.records import ReadFile, batches
+from connectors.files.mapping.records import Account, ReadFile
 from connectors.files.trouble import UnreadableFileError
 
 _ENDINGS: Final = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".csv", ".txt", ".html", ".htm", ".xml"})
@@ -166,31 +166,24 @@ class _Content:
         """
 
         def make() -> Batch:
-            made = self._made[name]
-            if isinstance(made, UnreadableFileError):
-                raise made
-            return made
+            account, broken = self._account
+            if name in broken:
+                raise broken[name]
+            return account.batch(name, partial=self._context.config.partial)
 
         return make
 
     @cached_property
-    def _made(self) -> Mapping[str, Batch | UnreadableFileError]:
+    def _account(self) -> tuple[Account, Mapping[str, UnreadableFileError]]:
         context = self._context
-        good: list[ReadFile] = []
-        made: dict[str, Batch | UnreadableFileError] = {}
+        account = Account(context.institution.kind, context.scale, context.pseudonym)
+        broken: dict[str, UnreadableFileError] = {}
         for name, (origin, body) in self._files.items():
             try:
                 chosen = choose(self._layouts, body(), name, context.scale, self._year)
             except UnreadableFileError as error:
-                made[name] = error
+                broken[name] = error
             else:
-                pages = read_pages(chosen.fit, chosen.book, name, chosen.setting)
-                good.append(ReadFile(name, origin, pages))
-        whole = batches(
-            good,
-            kind=context.institution.kind,
-            scale=context.scale,
-            pseudonym=context.pseudonym,
-            partial=context.config.partial,
-        )
-        return made | {file.name: batch for file, batch in zip(good, whole, strict=True)}
+                account.take(ReadFile(name, origin, read_pages(chosen.fit, chosen.book, name, chosen.setting)))
+        account.finish()
+        return account, broken

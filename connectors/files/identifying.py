@@ -16,7 +16,7 @@ from connectors.files.choosing import Chosen, try_all
 from connectors.files.layouts.finding import FoundTable
 from connectors.files.layouts.model import Layout
 from connectors.files.layouts.pages import read_pages
-from connectors.files.mapping.records import ReadFile, batches
+from connectors.files.mapping.records import Account, ReadFile
 from connectors.files.reading.sheets import letters
 
 
@@ -97,8 +97,10 @@ def preview_of(chosen: Chosen, file: str, scale: Scale, kind: Literal["school", 
     """What a layout would read of a file."""
     pages = read_pages(chosen.fit, chosen.book, file, chosen.setting)
     read = ReadFile(file, Origin(f"FILE {file}", "", 0, ""), pages)
-    (batch,) = batches([read], kind=kind, scale=scale, pseudonym=lambda _: None, partial=True)
-    return _preview(batch, [name for page in pages for name in page.unknown])
+    account = Account(kind, scale, lambda _: None)
+    account.take(read)
+    account.finish()
+    return _preview(account.batch(file, partial=True), [name for page in pages for name in page.unknown])
 
 
 def _preview(batch: Batch, unknown: list[str]) -> Preview:

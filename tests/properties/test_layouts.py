@@ -15,7 +15,7 @@ from canonical.entities import entity_of
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import load_layout
 from connectors.files.layouts.pages import read_pages
-from connectors.files.mapping.records import ReadFile, batches
+from connectors.files.mapping.records import Account, ReadFile
 from tests import workbooks
 from tests.sites import ROOT
 from tests.unit.files.test_values import FIVE, YEAR
@@ -42,8 +42,10 @@ def written(cell: tuple[list[str], str | None], between: str) -> str:
 def read(body: bytes) -> Batch:
     chosen = choose([LAYOUT], body, "x", FIVE, YEAR)
     file = ReadFile("x", Origin("x", "", 0, ""), read_pages(chosen.fit, chosen.book, "x", chosen.setting))
-    (batch,) = batches([file], kind="school", scale=FIVE, pseudonym=lambda _: None, partial=False)
-    return batch
+    account = Account("school", FIVE, lambda _: None)
+    account.take(file)
+    account.finish()
+    return account.batch("x", partial=False)
 
 
 def expected(columns: list[date], pupils: dict[str, list[Any]]) -> tuple[set[Any], set[Any], set[Any]]:

@@ -62,7 +62,7 @@ def _read(
         if heading.label or heading.where != "cells":  # a text that only a pattern looks for may be anything
             found = read
     if not found.faults and heading.required:
-        found.faults[name] = Fault("is not there", "", Place(sheet.name, rows.start, 0))
+        return Values({}, {name: Fault("is not there", "", Place(sheet.name, rows.start, 0))})
     return found
 
 

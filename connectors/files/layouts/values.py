@@ -59,6 +59,10 @@ class Values:
         return Values({**other.said, **self.said}, {**faults, **self.faults})
 
 
+NOTHING: Final = Values()
+"""What an empty cell says; one for all of them."""
+
+
 class Rules(Protocol):
     """How a layout wants a text to be read: columns, headings and columns across say it alike."""
 
@@ -81,9 +85,9 @@ def read_cell(
 
     `kinds` says how each field is read (`fields.KINDS`). An empty cell gives nothing.
     """
-    made = Values()
     if _is_empty(value):
-        return made
+        return NOTHING
+    made = Values()
     parts: dict[str, Value] = {name: value}
     if rules.pattern is not None:
         found = re.fullmatch(rules.pattern, tidy(shown(value)) or "", re.IGNORECASE)

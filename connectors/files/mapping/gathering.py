@@ -7,7 +7,7 @@ in the order of their names, so the same files give the same records.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -42,16 +42,17 @@ class Refusal:
 
 @dataclass(slots=True)
 class Gathered:
-    """What one file brings."""
+    """What one file brings; `keys` are those of the records that belong to it, by entity."""
 
     refusals: list[Refusal] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)
+    keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass(slots=True)
 class Gathering:
-    """What the files of a source come to; `files` are their names in order.
+    """What the files of a source come to; `files` are their names, `begin` adds the next one.
 
     `made` is entity -> key -> (the file that it belongs to, fields); `dropped` names what was set aside, `held` the lessons
     of which there is a mark or attendance: files have no other sign that a lesson was held (canonical.md).
@@ -59,14 +60,17 @@ class Gathering:
 
     kind: Literal["school", "college"]
     scale: Scale
-    files: Sequence[str]
+    files: list[str] = field(default_factory=list)
     made: dict[str, dict[str, tuple[int, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(dict))
     by_file: list[Gathered] = field(default_factory=list)
     dropped: set[tuple[str, str]] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.by_file = [Gathered() for _ in self.files]
+    def begin(self, name: str) -> int:
+        """The number of the next file."""
+        self.files.append(name)
+        self.by_file.append(Gathered())
+        return len(self.files) - 1
 
     def add(self, file: int, entity: str, key: str, **fields: Any) -> str:
         """Notes what a file says of a record; gives the key."""
@@ -75,6 +79,7 @@ class Gathering:
             self.made[entity][key][1].update(said)
         else:
             self.made[entity][key] = file, said
+            self.by_file[file].keys[entity].append(key)
         return key
 
     def refuse(
@@ -105,7 +110,8 @@ class Gathering:
     def records(self, file: int) -> Iterator[Record]:
         """The records that belong to a file, what is pointed at before what points at it."""
         for entity in ENTITIES:
-            for key, (owner, fields) in self.made[entity].items():
+            for key in self.by_file[file].keys[entity]:
+                owner, fields = self.made[entity].get(key, (None, {}))
                 if owner == file and (entity, key) not in self.dropped:
                     yield ENTITIES[entity].record(key=key, **self._sign(entity, key, fields), **fields)
 

@@ -48,7 +48,7 @@ class _Cell:
     student: str
     spot: _Spot
     values: Values
-    line: Line
+    line: Line | None
 
     @property
     def content(self) -> CellContent:
@@ -139,8 +139,10 @@ class Journal:
         for cell in cells:
             sheet.days.add(cell.spot.day)
             sheet.lessons.add(cell.lesson)
-            if cell.content or cell.fault:
+            if cell.fault:
                 sheet.cells.append(cell)
+            elif cell.content:
+                sheet.cells.append(replace(cell, line=None))  # the row is only for a person who looks at a fault
             if columns:
                 self._lesson(sheet.file, cell)
 

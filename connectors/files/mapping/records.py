@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,25 +30,32 @@ class ReadFile:
     pages: list[Page] = field(default_factory=list)
 
 
-def batches(
-    files: Sequence[ReadFile],
-    *,
-    kind: Literal["school", "college"],
-    scale: Scale,
-    pseudonym: Callable[[str], str | None],
-    partial: bool,
-) -> list[Batch]:
-    """A batch for each file, in their order, which must be that of their names.
+class Account:
+    """What the files of a source say, one after the other in the order of their names: `take` each, then `batch`."""
 
-    With `partial` nothing is covered. A СНИЛС becomes its pseudonym.
-    """
-    made = Gathering(kind, scale, [f.name for f in files])
-    journal = Journal(made)
-    for n, file in enumerate(files):
+    def __init__(
+        self, kind: Literal["school", "college"], scale: Scale, pseudonym: Callable[[str], str | None]
+    ) -> None:
+        self._made = Gathering(kind, scale)
+        self._journal = Journal(self._made)
+        self._pseudonym = pseudonym
+        self._files: dict[str, tuple[int, Origin]] = {}
+
+    def take(self, file: ReadFile) -> None:
+        """Takes a file in."""
+        number = self._made.begin(file.name)
+        self._files[file.name] = number, file.origin
         for page in file.pages:
-            _take(made, journal, n, page)
-    journal.finish()
-    return [_batch(made, n, file, pseudonym, partial=partial) for n, file in enumerate(files)]
+            _take(self._made, self._journal, number, page)
+
+    def finish(self) -> None:
+        """Settles what depends on all files together."""
+        self._journal.finish()
+
+    def batch(self, name: str, *, partial: bool) -> Batch:
+        """The batch of a file, when all have been taken in. With `partial` nothing is covered."""
+        number, origin = self._files[name]
+        return _batch(self._made, number, origin, self._pseudonym, partial=partial)
 
 
 def _take(made: Gathering, journal: Journal, n: int, page: Page) -> None:
@@ -108,9 +115,9 @@ def _covers(table: Table, page: Page) -> bool:
 def _batch(made: Gathering, n: int, file: ReadFile, pseudonym: Callable[[str], str | None], *, partial: bool) -> Batch:
     batch = Batch()
     gathered = made.by_file[n]
-    batch.add([_private(record, pseudonym) for record in made.records(n)], file.origin)
+    batch.add([_private(record, pseudonym) for record in made.records(n)], origin)
     for one in gathered.refusals:
-        batch.reject(one.entity, one.reason, one.raw, key=one.key, origin=file.origin, hides=one.hides)
+        batch.reject(one.entity, one.reason, one.raw, key=one.key, origin=origin, hides=one.hides)
     if not partial:
         batch.covers(*dict.fromkeys(gathered.scopes))
     batch.drift.update(gathered.drift)

@@ -15,7 +15,7 @@ from canonical.years import AcademicYear
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import layout_of
 from connectors.files.layouts.pages import read_pages
-from connectors.files.mapping.records import ReadFile, batches
+from connectors.files.mapping.records import Account, ReadFile
 from tests import workbooks
 from tests.unit.files.test_values import FIVE, YEAR
 
@@ -32,15 +32,13 @@ COURSE = "2026/2027:7А:Алгебра"
 def made(layout: dict[str, Any], *grids: Any, kind: Any = "school", year: AcademicYear = YEAR) -> list[Batch]:
     """The batches of files `0`, `1` … with these grids."""
     checked = layout_of(layout, Path("x.toml"))
-    files = []
+    account = Account(kind, FIVE, lambda s: f"hash of {s}")
     for n, grid in enumerate(grids):
         chosen = choose([checked], workbooks.xlsx(grid), f"{n}.xlsx", FIVE, year)
-        files.append(
-            ReadFile(
-                f"{n}.xlsx", Origin(str(n), "", 0, ""), read_pages(chosen.fit, chosen.book, f"{n}.xlsx", chosen.setting)
-            )
-        )
-    return batches(files, kind=kind, scale=FIVE, pseudonym=lambda s: f"hash of {s}", partial=False)
+        pages = read_pages(chosen.fit, chosen.book, f"{n}.xlsx", chosen.setting)
+        account.take(ReadFile(f"{n}.xlsx", Origin(str(n), "", 0, ""), pages))
+    account.finish()
+    return [account.batch(f"{n}.xlsx", partial=False) for n in range(len(grids))]
 
 
 def keys(batch: Batch, entity: str) -> list[str]:
