@@ -112,7 +112,7 @@ def _covers(table: Table, page: Page) -> bool:
     return True
 
 
-def _batch(made: Gathering, n: int, file: ReadFile, pseudonym: Callable[[str], str | None], *, partial: bool) -> Batch:
+def _batch(made: Gathering, n: int, origin: Origin, pseudonym: Callable[[str], str | None], *, partial: bool) -> Batch:
     batch = Batch()
     gathered = made.by_file[n]
     batch.add([_private(record, pseudonym) for record in made.records(n)], origin)
