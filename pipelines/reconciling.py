@@ -21,7 +21,7 @@ from connectors.contract import Institution
 from pipelines.workplace import SourceJob
 from reconcile import keeping
 from reconcile.describing import full_name
-from reconcile.differences import COMPARED, Difference, Side
+from reconcile.differences import COMPARED, Difference, Kind, Side
 from reconcile.keeping import JOB, DecisionError, MatchRow, NoSuchDiscrepancyError
 from reconcile.life import Discrepancy, Sources, found_now, identity, seen_from, settle
 from reconcile.pair import Outcome, reconcile_pair
@@ -29,10 +29,14 @@ from reconcile.pair import Outcome, reconcile_pair
 
 @dataclass(slots=True)
 class PairResult:
-    """What came of one pair: its outcome, its discrepancies as they now stand, and the ids of those that were fixed."""
+    """What came of one pair: its outcome, its discrepancies as they now stand, and the ids of those that were fixed.
+
+    `untold` are the ids of open ones that were not found, but of which it could not be told whether they are gone.
+    """
 
     sources: Sources
     outcome: Outcome
+    untold: frozenset[str] = frozenset()
     discrepancies: list[Discrepancy] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
 
@@ -150,7 +154,7 @@ def _reconcile_one(
                 decisions=keeping.decisions(connection, pair),
                 aside=(asides[left.key], asides[right.key]),
             )
-            result.pairs.append(PairResult(pair, outcome))
+            result.pairs.append(PairResult(pair, outcome, _untold(connection, pair, outcome)))
     read_at = {row.key: _moment(row.last_read_at) for row in rows}
     with store.writing() as connection:
         lease = Lease.take(connection, f"{JOB} {place.key}", micros(datetime.now(UTC)))
@@ -165,6 +169,23 @@ def _reconcile_one(
         lease.give_back(connection)
 
 
+def _untold(connection: Connection, pair: Sources, outcome: Outcome) -> frozenset[str]:
+    found = {identity(pair, difference) for difference in outcome.differences}
+    return frozenset(
+        key
+        for key, old in keeping.of_pair(connection, pair).items()
+        if old.state != "fixed" and key not in found and not outcome.can_tell(*_turned(old, pair))
+    )
+
+
+def _turned(one: Discrepancy, pair: Sources) -> tuple[str, Kind, str | None, str | None]:
+    """Entity, kind and keys, the sides as they are configured now."""
+    if one.left_source == pair.left:
+        return one.entity, one.kind, one.left_key, one.right_key
+    other: dict[Kind, Kind] = {"missing_left": "missing_right", "missing_right": "missing_left"}
+    return one.entity, other.get(one.kind, one.kind), one.right_key, one.left_key
+
+
 def _settle(
     connection: Connection, done: PairResult, moment: datetime, read_at: datetime | None, *, keep: bool
 ) -> None:
@@ -172,13 +193,13 @@ def _settle(
     before = keeping.of_pair(connection, done.sources)
     found = [found_now(done.sources, d, moment) for d in done.outcome.differences]
     if keep:
-        after = settle(before, found, moment, read_at)
+        after = settle(before, found, moment, read_at, done.untold)
         keeping.keep_discrepancies(connection, before, after)
         keeping.keep_matches(connection, done.sources, done.outcome, moment)
         done.fixed = [key for key, old in before.items() if old.state != "fixed" and after[key].state == "fixed"]
     else:
-        after = seen_from(before, found)
-    done.discrepancies = [after[new.id] for new in found]
+        after = {**before, **seen_from(before, found)}
+    done.discrepancies = [after[key] for key in [*(new.id for new in found), *sorted(done.untold & after.keys())]]
 
 
 def _close_others(connection: Connection, institution: str, jobs: Sequence[SourceJob], moment: datetime) -> None:

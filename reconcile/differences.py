@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final, Literal, cast
 
 from canonical.entities import Course, Enrolment, Record, entity_of
@@ -26,6 +27,17 @@ COMPARED: Final = (
     "people", "groups", "enrolments", "subjects", "periods", "courses", "lessons", "attendance", "marks", "period_marks",
 )  # fmt: skip
 """The entities that are compared, causes before what follows from them."""
+
+
+_WHOM: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(COMPARED, ()),
+        "people": ("key",),
+        "enrolments": ("person",),
+        **dict.fromkeys(("attendance", "marks", "period_marks"), ("student",)),
+    }
+)
+"""The fields that say whom a record is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +64,6 @@ class Difference:
     about: str
 
 
-def find_differences(
-    ties: Ties, views: Views, doubtful: Iterable[Match], *, day: date, aside: tuple[Aside, Aside]
-) -> list[Difference]:
-    """All differences, in the order of entities and keys. Rosters are compared as they stand on a day."""
-    finder = _Finder(ties, views, day, aside)
-    found = [*finder.doubtful(doubtful), *finder.doubles(), *finder.missing_things(), *finder.of_rows()]
-    return sorted(finder.without_what_may_lie_aside(found), key=_order)
-
-
 def _order(difference: Difference) -> tuple[int, str, str, str, str]:
     return (
         COMPARED.index(difference.entity),
@@ -71,7 +74,9 @@ def _order(difference: Difference) -> tuple[int, str, str, str, str]:
     )
 
 
-class _Finder:
+class Finder:
+    """Finds the differences of two sources whose records are tied; rosters are compared as they stand on a day."""
+
     def __init__(self, ties: Ties, views: Views, day: date, aside: tuple[Aside, Aside]) -> None:
         self._ties = ties
         self._views = views
@@ -81,6 +86,32 @@ class _Finder:
             Absence(ties, views[LEFT], LEFT, views[RIGHT], aside[LEFT]),
             Absence(ties, views[RIGHT], RIGHT, views[LEFT], aside[RIGHT]),
         )
+
+    def find(self, doubtful: Iterable[Match]) -> list[Difference]:
+        """All differences, in the order of entities and keys; `doubtful` are the pairs of people in doubt."""
+        found = [*self.doubtful(doubtful), *self.doubles(), *self.missing_things(), *self.of_rows()]
+        return sorted(self.without_what_may_lie_aside(found), key=_order)
+
+    def can_tell(self, entity: str, kind: Kind, left: str | None, right: str | None) -> bool:
+        """Whether a difference of these keys that is not found is surely none: not while somebody it concerns is in doubt,
+        nor while it is not known whether what was missing is still missing.
+        """
+        for side, key in ((LEFT, left), (RIGHT, right)):
+            record = getattr(self._views[side], entity).get(key)
+            if record is None or kind == "ambiguous":
+                continue
+            if {getattr(record, name, None) for name in _WHOM[entity]} & self._ties.doubtful[side]:
+                return False
+            if kind.startswith("missing") and not self._is_told(side, entity, record):
+                return False
+        return True
+
+    def _is_told(self, side: int, entity: str, record: Record) -> bool:
+        tie = getattr(self._ties, entity, None)
+        if tie is not None and tie.id(side, record.key) is not None:
+            return True
+        there = self._absence[1 - side]
+        return there.is_known(record) and not there.unreadable(entity)
 
     def _record(self, side: int, entity: str, key: str) -> Record:
         return cast("Record", getattr(self._views[side], entity)[key])

@@ -9,7 +9,7 @@ All of this is pure; `reconcile.keeping` keeps it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -121,16 +121,21 @@ def found_now(sources: Sources, difference: Difference, moment: datetime) -> Dis
 
 
 def settle(
-    stored: Mapping[str, Discrepancy], found: Sequence[Discrepancy], moment: datetime, read_at: datetime | None
+    stored: Mapping[str, Discrepancy],
+    found: Sequence[Discrepancy],
+    moment: datetime,
+    read_at: datetime | None,
+    untold: Collection[str] = (),
 ) -> dict[str, Discrepancy]:
     """The discrepancies of a pair as they stand after it was compared: those found, and those of the stored that are gone.
 
-    `read_at` is when either source was last read. The same comparison at the same moment changes nothing.
+    `read_at` is when either source was last read; `untold` are the ids of which it could not be told whether they are gone:
+    they stay as they are. The same comparison at the same moment changes nothing.
     """
     after = {new.id: _again(stored[new.id], new, moment, read_at) if new.id in stored else new for new in found}
     for key, old in stored.items():
         if key not in after:
-            gone = old.state != "fixed"
+            gone = old.state != "fixed" and key not in untold
             after[key] = replace(old, state="fixed", closed_at=moment.isoformat()) if gone else old
     return after
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from canonical.view import JournalView
 from reconcile.aside import Aside
 from reconcile.courses import tie_courses, tie_lessons
-from reconcile.differences import Difference, find_differences
+from reconcile.differences import Difference, Finder, Kind
 from reconcile.groups import tie_classes, tie_parts
 from reconcile.people import Pair
 from reconcile.rosters import tie_people
@@ -33,11 +33,15 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a pair of sources: matches by entity, pairs of people in doubt, differences; each in order."""
+    """What came of a pair of sources: matches by entity, pairs of people in doubt, differences; each in order.
 
-    matches: dict[str, list[Match]] = field(default_factory=dict)
-    doubtful: list[Match] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
+    `can_tell` says of an entity, a kind, a left and a right key whether such a difference is surely none, as it was not found.
+    """
+
+    matches: dict[str, list[Match]]
+    doubtful: list[Match]
+    differences: list[Difference]
+    can_tell: Callable[[str, Kind, str | None, str | None], bool]
 
 
 def reconcile_pair(
@@ -78,4 +82,5 @@ def _reconcile(views: Views, day: date, said: Decisions, aside: tuple[Aside, Asi
     tie_courses(ties, views)
     tie_lessons(ties, views)
     matches = {entity: sorted(getattr(ties, entity).matches) for entity in TIED}
-    return Outcome(matches, sorted(doubtful), find_differences(ties, views, doubtful, day=day, aside=aside))
+    finder = Finder(ties, views, day, aside)
+    return Outcome(matches, sorted(doubtful), finder.find(doubtful), finder.can_tell)
