@@ -253,6 +253,7 @@ class Session:
         self._limit = limit or HostLimit()
         self._signing_in = asyncio.Lock()
         self._signed_in = sender.offline
+        self._no_way_in: ConnectorError | None = None
         self._times_signed_in = 0
         self._has_served = False
         self._last_good: tuple[Request, bool] | None = None
@@ -320,7 +321,11 @@ class Session:
                 raise common_fault(answer) or UnavailableError(f"{method} {path}: the portal answers {answer.status}")
             return answer
 
-        return await self._persist(once)
+        try:
+            return await self._persist(once)
+        except UnavailableError as error:
+            self._no_way_in = error  # it has been kept at long enough
+            raise
 
     async def close(self) -> None:
         """Lets go of the connections. Signing out is the connector's."""
@@ -391,10 +396,21 @@ class Session:
         return self._manner.fault(answer) is None
 
     async def _sign_in(self, refused: int | None = None) -> int:
-        """Sees to it that there is a valid sign-in; says which one it is, so that only one caller renews it."""
+        """Sees to it that there is a valid sign-in; says which one it is, so that only one caller renews it.
+
+        One that has failed for good is not tried again by others who wait for it: a password that is refused too often
+        locks its account.
+        """
         async with self._signing_in:
+            if self._no_way_in:
+                raise self._no_way_in
             if not self._signed_in or refused == self._times_signed_in:
-                await self._manner.sign_in(self, expired=refused is not None)
+                try:
+                    await self._manner.sign_in(self, expired=refused is not None)
+                except ConnectorError as error:
+                    if not error.retry:
+                        self._no_way_in = error
+                    raise
                 self._signed_in = True
                 self._has_served = False
                 self._times_signed_in += 1
@@ -430,7 +446,8 @@ class Session:
             return spread(state)
 
         def may_pass(error: BaseException) -> bool:
-            return isinstance(error, ConnectorError) and error.retry and not self.offline
+            hopeless = error is self._no_way_in or self.offline
+            return isinstance(error, ConnectorError) and error.retry and not hopeless
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(may_pass),

@@ -199,6 +199,32 @@ class TestSignIn:
         assert served[1] == 4
 
     @respx.mock
+    @pytest.mark.parametrize(
+        ("status", "error", "tries"),
+        [(502, UnavailableError, QUICK.attempts), (400, SignInNeededError, 1)],
+        ids=["the portal is down", "the password is wrong"],
+    )
+    def test_a_sign_in_that_fails_is_kept_at_once_for_all_that_wait(
+        self, status: int, error: type[ConnectorError], tries: int
+    ) -> None:
+        class ByPassword(Plain):
+            async def sign_in(self, session: Session, *, expired: bool) -> None:
+                answer = await session.private("POST", "/login", json={})
+                if answer.status != 200:
+                    raise SignInNeededError("wrong password")
+
+        login = respx.post(f"{BASE}/login").mock(httpx.Response(status))
+        made = session(manner=ByPassword())
+
+        async def go() -> list[Any]:
+            errors = await asyncio.gather(*(made.get("/x") for _ in range(5)), return_exceptions=True)
+            await made.close()
+            return errors
+
+        assert {type(e) for e in asyncio.run(go())} == {error}
+        assert login.call_count == tries
+
+    @respx.mock
     def test_a_redirect_to_a_page_is_an_expired_session(self) -> None:
         respx.get(f"{BASE}/x").mock(httpx.Response(302, headers={"location": "/security/"}))
         with pytest.raises(SignInNeededError, match="another page"):
