@@ -6,14 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from canonical.coverage import Axis, Scope
 from canonical.entities import ENTITIES
 from canonical.store.bulk import CHUNK, among, chunks
+from canonical.store.keyset import KeySet
 from canonical.store.scopes import HOLDER, Place, Shape, in_scope, places
 from canonical.store.state import Brake, State
-from canonical.tables import REMOVALS, ROWS
+from canonical.tables import REMOVALS, ROWS, UNITS
 
 _Scopes = list[tuple[Scope, int]]
 
@@ -103,10 +105,12 @@ def _too_many(
 
 
 def mark_removed(connection: Connection, source: int, entity: str, keys: Iterable[str], batch: int) -> int:
-    """Marks live rows removed; says how many there were."""
+    """Marks live rows removed; says how many there were. Units that held them are no longer taken as read."""
     t = ROWS[entity]
     done = 0
-    for some in chunks(sorted(keys)):
+    keys = sorted(keys)
+    _forget_digests(connection, source, entity, keys)
+    for some in chunks(keys):
         result = connection.execute(
             update(t)
             .where(t.c.source == source, t.c.removed.is_(None), among(connection, t.c.key, some))
@@ -114,6 +118,16 @@ def mark_removed(connection: Connection, source: int, entity: str, keys: Iterabl
         )
         done += result.rowcount
     return done
+
+
+def _forget_digests(connection: Connection, source: int, entity: str, keys: Sequence[str]) -> None:
+    """Units that were not read in the run that removes something of theirs bring it back when they say the same again."""
+    u = UNITS.c
+    query = select(u.unit, u["keys"]).where(u.source == source, u.digest != "")
+    for unit, packed in connection.execute(query).all() if keys else ():
+        held = msgspec.msgpack.decode(packed, type=dict[str, bytes]).get(entity)
+        if held and any(KeySet(held).holds(keys)):
+            connection.execute(update(UNITS).where(u.source == source, u.unit == unit).values(digest=""))
 
 
 def postpone(connection: Connection, run: int, source: int, entity: str, keys: Iterable[str]) -> None:

@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from canonical.batch import Batch, Drift, Lines, Ready, Reject
 from canonical.cleaning import MalformedError, clean, decode, encode
 from canonical.entities import ENTITIES, Field, Record, entity_of
-from canonical.store.bulk import BULK, Known, content_hash, content_hashes
+from canonical.store.bulk import BULK, Known, chunks, content_hash, content_hashes
 from canonical.store.keyset import KeySet
 from canonical.store.lines import Hashes, LineIndex, line_hashes
 from canonical.store.provenance import Origins
 from canonical.store.quarantine import Entry
 from canonical.store.ready import make_ready
 from canonical.store.state import Arrival, State, rank
-from canonical.tables import BATCHES, HISTORY
+from canonical.tables import BATCHES, HISTORY, UNITS
 from canonical.text import tidy
 
 
@@ -325,6 +325,7 @@ class BatchWriter:
         rows = [bulk.row(self.state.source, a.record, a.hash, self.number, a.origin, a.line) for a in arrivals]
         old = [a.record.key for a in arrivals if a.record.key in known]
         if old:
+            self._forget_digests({known[k].since for k in old})
             self._keep_history(entity, old)
             if index := self.state.lines.get(entity):
                 index.forget(line for k in old if (line := known[k].line) is not None)
@@ -337,6 +338,14 @@ class BatchWriter:
         if len(self.state.quarantine):
             self._arrived.update((entity, k) for k in keys if k not in known or known[k].removed is not None)
         self._count(entity, "released", self.state.quarantine.close_stored(entity, keys))
+
+    def _forget_digests(self, since: set[int]) -> None:
+        """Other units that brought what is overwritten are no longer taken as read: their word may count again."""
+        b, u = BATCHES.c, UNITS.c
+        for some in chunks(sorted(since)):
+            others = select(b.unit).where(b.id.in_(some), b.unit != self.unit)
+            rows = update(UNITS).where(u.source == self.state.source, u.unit.in_(others))
+            self.connection.execute(rows.values(digest=""))
 
     def _keep_history(self, entity: str, keys: Sequence[str]) -> None:
         bulk = BULK[entity]

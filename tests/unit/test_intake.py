@@ -310,6 +310,38 @@ class TestCursor:
         intake.finish()
         assert set(desk.rows("lessons")) == {"l2"}
 
+    def test_what_another_unit_has_overwritten_is_taken_back_when_its_own_says_the_same(self, desk: Desk) -> None:
+        lists, roster = batch([Person(key="p", birth_date="2010-05-05")]), batch([Person(key="p")])
+        intake = desk.begin()
+        intake.commit("list", lists, digest="d1")
+        intake.finish()
+        intake = desk.begin()
+        intake.commit("roster", roster, digest="d2")  # the list could not be read
+        intake.finish()
+        assert desk.rows("people") == {"p": Person(key="p")}
+        intake = desk.begin()
+        assert not intake.skip("list", "d1")
+        intake.commit("list", lists, digest="d1")
+        intake.commit("roster", Batch(), digest="d3")
+        intake.finish()
+        assert desk.rows("people") == {"p": Person(key="p", birth_date="2010-05-05")}
+
+    def test_what_was_removed_comes_back_with_the_answer_that_had_it(self, desk: Desk) -> None:
+        gone = batch([r for r in CLASS if r.key not in {"l1", "w1"}])
+        gone.covers(Scope("lessons"), Scope("works"))
+        rest = [r for r in CLASS if r.key in {"l1", "w1"}]
+        for _ in range(2):
+            intake = desk.begin()
+            intake.commit("all", batch(gone.blocks[0][1]), digest="d1")
+            if not intake.skip("page", "d2"):
+                intake.commit("page", batch(rest), digest="d2")
+            intake.finish()
+            assert set(desk.rows("lessons")) == {"l1", "l2"}
+            intake = desk.begin()
+            intake.commit("all", gone, digest="d3")
+            intake.finish()
+            assert set(desk.rows("lessons")) == {"l2"}
+
     def test_a_part_of_a_unit_makes_the_unit_be_read_again(self, desk: Desk) -> None:
         intake = desk.begin()
         intake.commit("unit", batch(CLASS), digest="d1")
