@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from typing import Final
 
 from canonical.entities import (
     Attendance,
@@ -26,8 +27,12 @@ from reconcile.aside import Aside
 from reconcile.groups import is_part
 from reconcile.names import Name, read_name
 from reconcile.rosters import roles
+from reconcile.rows import debts
 from reconcile.subjects import year_of
 from reconcile.ties import Tie, Ties
+
+_RARE: Final = frozenset({"late", "exempt"})
+"""Attendance that some portals have no word for: missed only where the source uses the word."""
 
 
 class Absence:
@@ -46,7 +51,7 @@ class Absence:
         What was recorded after the last complete reading is not missed yet.
         """
         entity = entity_of(record)
-        if not self._view.source.can_say(entity) or not self._keeps(record):
+        if not self._view.can_say(entity) or not self._keeps(record):
             return False
         places = self._places(record)
         recorded = getattr(record, "recorded_at", None)
@@ -61,18 +66,24 @@ class Absence:
 
     def _keeps(self, record: Record) -> bool:
         """A registry of pupils says nothing of teachers, a source without subgroups nothing of subgroups."""
+        if isinstance(record, Person | Group | Period):
+            return self._keeps_such(record)
+        match record:
+            case Lesson():
+                return record.status != "cancelled" and (record.status != "planned" or self._has_timetable)
+            case Attendance():
+                return record.status != "present" and (record.status not in _RARE or record.status in self._statuses)
+            case PeriodMark():
+                return record.meaning != "debt" or record.value in debts(self._view, "period_marks")
+        return True
+
+    def _keeps_such(self, record: Person | Group | Period) -> bool:
         match record:
             case Person():
                 return self._roles_there[record.key] in self._roles
             case Group():
                 return (is_part(record), record.academic_year) in self._group_kinds
-            case Period():
-                return record.kind != "year" and (record.kind, year_of(record)) in self._period_kinds
-            case Lesson():
-                return record.status != "cancelled" and (record.status != "planned" or self._has_timetable)
-            case Attendance():
-                return record.status != "present"
-        return True
+        return record.kind != "year" and (record.kind, year_of(record)) in self._period_kinds
 
     @cached_property
     def _roles_there(self) -> dict[str, str]:
@@ -93,6 +104,10 @@ class Absence:
     @cached_property
     def _has_timetable(self) -> bool:
         return any(x.status == "planned" for x in self._view.lessons.values())
+
+    @cached_property
+    def _statuses(self) -> set[str | None]:
+        return {a.status for a in self._view.attendance.values()}
 
     # -- what was read, but not understood -----------------------------------------------------------------------
 

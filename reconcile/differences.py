@@ -239,11 +239,11 @@ class Finder:
 
     def of_rows(self) -> Iterator[Difference]:
         """Differences of what both sources say, and what only one of them has of it."""
-        sources = [view.source for view in self._views]
+        views = self._views
         for entity, fields in rows.FIELDS.items():
-            if not all(source.can_say(entity) for source in sources):
+            if not all(view.can_say(entity) for view in views):
                 continue
-            mute = [n for n, f in enumerate(fields) if f.needs and not all(s.can_say(entity, f.needs) for s in sources)]
+            mute = [n for n, f in enumerate(fields) if f.needs and not all(v.can_say(entity, f.needs) for v in views)]
             left, right = (_muted(side, mute) for side in self._rows(entity))
             deltas = compare(left, right)
             yield from self._of_enrolments(deltas) if entity == "enrolments" else self._tell(entity, deltas)
@@ -257,10 +257,9 @@ class Finder:
                 return rows.lesson_rows(ties, views)
             case "enrolments":
                 made = [rows.enrolment_rows(ties, views, self._stands[side].values(), side) for side in SIDES]
-            case "marks" | "period_marks":
-                debts = all(any(m.meaning == "debt" for m in getattr(v, entity).values()) for v in views)
-                make = rows.mark_rows if entity == "marks" else rows.period_mark_rows
-                made = [make(ties, views[side], side, debts=debts) for side in SIDES]
+            case "marks":
+                shared = rows.debts(views[LEFT], entity) & rows.debts(views[RIGHT], entity)
+                made = [rows.mark_rows(ties, views[side], side, shared=shared) for side in SIDES]
             case _:
                 made = [rows.OF_ONE_SIDE[entity](ties, views[side], side) for side in SIDES]
         return made[LEFT], made[RIGHT]
@@ -285,7 +284,7 @@ class Finder:
     def _shown(self, side: int, entity: str, key: str, number: int) -> str | None:
         describe, record = self._describe[side], self._record(side, entity, key)
         if isinstance(record, Enrolment) and number == 0:
-            return describe.membership(record, here=self._stands[side][record.person, record.group].here)
+            return describe.membership(record, here=bool(self._stands[side][record.person, record.group].here))
         if entity == "courses":
             tied = self._ties.courses.keys(side, cast("int", self._ties.courses.id(side, key)))
             return describe.value_of_courses([self._views[side].courses[k] for k in tied], rows.FIELDS[entity][number].name)  # fmt: skip
@@ -301,7 +300,7 @@ class Finder:
             person = delta.unit[0]
             if delta.unit in moved or (person in moved and is_part(self._views[side].groups[enrolment.group])):
                 continue
-            if delta.field is None and not self._stands[side][enrolment.person, enrolment.group].here:
+            if delta.field is None and self._stands[side][enrolment.person, enrolment.group].here is not True:
                 continue  # who has left here need not stand there
             found = list(self._tell("enrolments", [delta]))
             if found and not delta.field:

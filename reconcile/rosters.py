@@ -92,7 +92,7 @@ def _circles(ties: Ties, view: JournalView, side: int) -> dict[str, set[Hashable
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How a pupil stands in a group by one source, on a day: `here` is whether they belong to it.
+    """How a pupil stands in a group by one source, on a day: `here` is whether they belong to it, null if it is not known.
 
     Of several enrolments (left and came back) the one that says so stands for all; `key` is its key.
     """
@@ -100,7 +100,7 @@ class Stand:
     key: str
     person: str
     group: str
-    here: bool
+    here: bool | None
     start: str | None
     end: str | None
     status: str | None
@@ -123,5 +123,7 @@ def _latest_last(enrolment: Enrolment) -> tuple[str, str, str]:
 
 def _stand(e: Enrolment, day: str) -> Stand:
     inside = (e.start is None or e.start <= day) and (e.end is None or day <= e.end)
-    here = inside and not (e.end is None and e.status in _OVER)
+    here: bool | None = inside and not (e.end is None and e.status in _OVER)
+    if here and e.status is None and e.end is None and "status" in (e.raw or {}):
+        here = None  # the portal says how, in a word that is not understood
     return Stand(e.key, e.person, e.group, here, e.start, e.end, e.status)

@@ -47,7 +47,7 @@ FIELDS: Final[Mapping[str, tuple[Field, ...]]] = MappingProxyType(
         "lessons": (
             *_fields("status", "topic", "homework", "teacher", "kind", "hours", "room", "starts_at", "number"),
         ),
-        "attendance": _fields("status", "minutes_late", "reason"),
+        "attendance": _fields("status", "minutes_late"),
         "marks": _fields("value"),
         "period_marks": _fields("value"),
     }
@@ -128,14 +128,15 @@ def enrolment_rows(ties: Ties, views: Views, standing: Iterable[Stand], side: in
         if person is None or group is None:
             continue
         before = chosen.get((person, group))
-        if before is None or (stand.here, stand.key) > (before.here, before.key):
+        if before is None or (stand.here is not False, stand.key) > (before.here is not False, before.key):
             chosen[person, group] = stand
     rows = []
     for (person, group), s in chosen.items():
         start = _in_year(s.start, _year(ties, views, group))
-        rows.append(
-            Row((person, group), s.key, ("here", None, start, None) if s.here else ("not here", s.status, start, s.end))
-        )
+        said: tuple[Hashable, ...] = ("not here", s.status, start, s.end)
+        if s.here is not False:
+            said = ("here" if s.here else None, None, start, None)
+        rows.append(Row((person, group), s.key, said))
     return rows
 
 
@@ -219,14 +220,17 @@ def attendance_rows(ties: Ties, view: JournalView, side: int) -> list[Row]:
     for a in view.attendance.values():
         lesson, student = lessons.get(a.lesson), people.get(a.student)
         if lesson is not None and student is not None:
-            rows.append(
-                Row((lesson, student), a.key, (a.status, a.minutes_late, _prose(a.reason)), a.recorded_at or _LAST)
-            )
+            rows.append(Row((lesson, student), a.key, (a.status, a.minutes_late), a.recorded_at or _LAST))
     return rows
 
 
-def mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -> list[Row]:
-    """Marks by lesson and pupil, of works without a lesson by course and pupil; debts only if the other side has such."""
+def debts(view: JournalView, entity: str) -> frozenset[str | None]:
+    """The debts that a source prints: each portal has its own, which no other one knows."""
+    return frozenset(m.value for m in getattr(view, entity).values() if m.meaning == "debt")
+
+
+def mark_rows(ties: Ties, view: JournalView, side: int, *, shared: frozenset[str | None]) -> list[Row]:
+    """Marks by lesson and pupil, of works without a lesson by course and pupil; of debts those that both sources know."""
     places: dict[str, tuple[str, int] | None] = {}
     for work in view.works.values():
         tie, key = (ties.lessons, work.lesson) if work.lesson is not None else (ties.courses, work.course)
@@ -236,12 +240,12 @@ def mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -> list[
     rows = []
     for mark in view.marks.values():
         place, student = places.get(mark.work), people.get(mark.student)
-        if place is not None and student is not None and (debts or mark.meaning != "debt"):
+        if place is not None and student is not None and (mark.meaning != "debt" or mark.value in shared):
             rows.append(Row((*place, student), mark.key, (mark_value(mark),), mark.recorded_at or _LAST))
     return rows
 
 
-def period_mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -> list[Row]:
+def period_mark_rows(ties: Ties, view: JournalView, side: int) -> list[Row]:
     """Period marks by pupil, subject, period and kind."""
     subjects = {c.key: ties.subjects.id(side, c.subject) for c in view.courses.values()}
     rows = []
@@ -252,12 +256,18 @@ def period_mark_rows(ties: Ties, view: JournalView, side: int, *, debts: bool) -
             ties.periods.id(side, mark.period),
             mark.kind,
         )
-        if None not in unit[:3] and (debts or mark.meaning != "debt"):
+        if None not in unit[:3]:
             rows.append(Row(unit, mark.key, (mark_value(mark),), mark.recorded_at or _LAST))
     return rows
 
 
 OF_ONE_SIDE: Final[Mapping[str, Callable[[Ties, JournalView, int], list[Row]]]] = MappingProxyType(
-    {"groups": group_rows, "periods": period_rows, "courses": course_rows, "attendance": attendance_rows}
+    {
+        "groups": group_rows,
+        "periods": period_rows,
+        "courses": course_rows,
+        "attendance": attendance_rows,
+        "period_marks": period_mark_rows,
+    }
 )
 """The rows that each side makes by itself."""

@@ -39,8 +39,11 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def prose(text: str) -> str:
-    """Running text (a topic, homework) for comparison: `fold`, without spaces around signs and a full stop at the end."""
-    return _AROUND.sub(r"\1", fold(text)).rstrip(".;, ")
+    """Running text (a topic, homework) for comparison: `fold`, without spaces around signs and a full stop at the end.
+
+    Portals join the parts of a homework in their own ways: a semicolon is a comma.
+    """
+    return _AROUND.sub(r"\1", fold(text)).replace(";", ",").rstrip(".,")
 
 
 def group_name(name: str, level: int | None = None) -> str:
