@@ -107,12 +107,12 @@ class SpoConnector:
         if not lists.whole():
             progress.missed()
         journals = _read(lists.journals)
-        items = as_list(journals.json(), where="student-groups") if journals else []
-        with_journal = {number for item in items if (number := id_of(item))}
+        said = journals.json() if journals else None
+        with_journal = {number for item in as_list(said, where="student-groups") if (number := id_of(item))}
         placed = {who.group for who in (directory.students or {}).values() if who.group}
         for group in sorted({*directory.levels, *with_journal, *placed}, key=by_number):
             reading = GroupReading(self._context, self._client, window, directory, progress, group)
-            async for unit in reading.units(with_journal=group in with_journal):
+            async for unit in reading.units(with_journal=group in with_journal if said is not None else None):
                 yield unit
         plans = lists.subjects is not None and lists.calendars is not None
         current = AcademicYear.of(self._context.today())

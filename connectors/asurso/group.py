@@ -44,9 +44,12 @@ class GroupReading:
         self._progress = progress
         self._group = group
 
-    async def units(self, *, with_journal: bool) -> AsyncIterator[Unit]:
-        """The group's own records, then its pages and sheets. `with_journal`: whether the account may see its journals."""
-        batch, found = Batch(), Found()
+    async def units(self, *, with_journal: bool | None) -> AsyncIterator[Unit]:
+        """The group's own records, then its pages and sheets.
+
+        `with_journal`: whether the account may see its journals; null where that could not be found out.
+        """
+        batch, found = Batch(), Found(holes=with_journal is None)
         name = f"group/{self._group}/{self._window.year.name}"
         origins: list[Origin] = []
         if with_journal:

@@ -19,7 +19,7 @@ from canonical.entities import Course, Enrolment, Group, Person, Subject
 from canonical.text import tidy
 from canonical.years import AcademicYear
 from connectors.asurso.directory import Directory, id_of
-from connectors.asurso.forms import Name, as_date, day, name_of, same_name
+from connectors.asurso.forms import Name, as_date, day, folded, name_of, same_name
 from connectors.asurso.gradebooks import Gradebook, Taught
 from connectors.asurso.mapper import person
 from connectors.asurso.wire import RosterStudent
@@ -171,10 +171,9 @@ def structure(
             continue
         name = page.taught.name or page.taught.id
         subject, suffix = name, None
-        if "/" in name and _is_part(page, pages, made, pupils):
-            base, _, tail = name.rpartition("/")
-            if base.strip() and tail.strip():
-                subject, suffix = base.strip(), tail.strip()
+        base, _, tail = (part.strip() for part in name.rpartition("/"))
+        if base and tail and _is_part(page, pages, made, pupils, directory):
+            subject, suffix = base, tail
         part = f"{group}:{suffix}" if suffix else group
         if suffix and part not in made.subgroups:
             made.subgroups.add(part)
@@ -245,13 +244,17 @@ def _add_people(made: Structure, pages: Sequence[Page], directory: Directory) ->
 # -- what is taught --------------------------------------------------------------------------------------------------
 
 
-def _is_part(page: Page, pages: Sequence[Page], made: Structure, pupils: Mapping[str, Name]) -> bool:
+def _is_part(
+    page: Page, pages: Sequence[Page], made: Structure, pupils: Mapping[str, Name], directory: Directory
+) -> bool:
     """Whether a page's pupils are a proper subset of the group's.
 
     Somebody of the group stands on other pages of the term and not on this one; or, where no page is broader, is in the
-    group and has not joined it after the term.
+    group and has not joined it after the term. Of a page without pupils only its name can tell.
     """
     here = made.on[page.course]
+    if not here:
+        return folded(page.taught.name) not in directory.subjects
     term = [p for p in pages if p.gradebook.id == page.gradebook.id]
     everyone = frozenset().union(*(made.on[p.course] for p in term))
     group = set(pupils) or _not_left(term, made)

@@ -409,6 +409,12 @@ class TestTheAccount:
         assert students
         assert not any(getattr(p, "birth_date", None) for p in students)
 
+    def test_without_the_list_of_journals_nothing_is_known_to_be_gone(self) -> None:
+        got, _ = read(college(permissions=(202, 507, 509, 700)))
+        assert set(got.failed) == {"groups/journals"}
+        assert got.records["enrolments"]
+        assert not [scope for _, batch in got.batches for scope in batch.scopes]
+
 
 async def ask(standin: StandIn, what: str) -> Any:
     with serving(standin.app) as base, secrets_in_place():

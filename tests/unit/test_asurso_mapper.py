@@ -626,6 +626,14 @@ class TestSubgroups:
         assert (courses["40021:1"]["group"], courses["40021:1"]["subject"]) == ("5011", "История/Россия в мире")
         assert (courses["40021:2"]["group"], courses["40021:2"]["subject"]) == ("5011:часть 2", "Химия/А")
 
+    def test_of_a_page_without_pupils_the_plan_tells(self) -> None:
+        known = directory(subjects=[{"id": 9, "name": "Ввод/вывод"}, {"id": 8, "name": "Ин.яз"}])
+        pages = {"40021:2": {"students": None}, "40021:3": {"students": []}}
+        _, batch = group(taught((1, "Математика"), (2, "Ввод/вывод"), (3, "Ин.яз/1")), pages, known)
+        courses = {k: (c["group"], c["subject"]) for k, c in records(batch, "courses").items()}
+        assert courses["40021:2"] == ("5011", "9")
+        assert courses["40021:3"] == ("5011:1", "8")
+
     def test_those_who_left_or_joined_later_do_not_make_a_part(self) -> None:
         entries = [*taught((1, "История/Россия"), (2, "Математика")), *taught((3, "Математика"), term=2)]
         students = pupils(50001, 50002, 50004)  # 50003 has left, 50004 has joined in January
