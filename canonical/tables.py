@@ -97,13 +97,15 @@ SOURCES: Final = Table(
     Column("institution", _text(), nullable=False),
     Column("connector", _text(), nullable=False),
     Column("capabilities", _text(), nullable=False),
+    Column("says_what_comes", Boolean, nullable=False),
     Column("state", _text(), nullable=False),
     Column("state_since", _text(), nullable=False),
     Column("message", _text()),
     Column("last_ok_at", _text()),
     Column("last_read_at", _text()),
 )
-"""`key` is `institution/source`. `capabilities` is JSON: entity -> fields that the source can say. `state` is `new`, `ok`,
+"""`key` is `institution/source`. `capabilities` is JSON: entity -> fields that the source can say; of one that
+`says_what_comes` only those that have come. `state` is `new`, `ok`,
 `partial`, `failed` or `needs_sign_in`."""
 
 RUNS: Final = Table(

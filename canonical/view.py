@@ -125,6 +125,15 @@ class JournalView:
     def attestations(self) -> dict[str, Attestation]:
         return self._by_key(Attestation)
 
+    def can_say(self, entity: str, field: str = "key") -> bool:
+        """Whether the source has such a thing to say: then a field that is empty says that there is none."""
+        if not self.source.can_say(entity, field):
+            return False
+        if field == "key" or not self.source.says_what_comes:
+            return True
+        records: dict[str, Record] = getattr(self, entity)
+        return not records or any(getattr(record, field) is not None for record in records.values())
+
     # -- the ways between them -----------------------------------------------------------------------------------
 
     @cached_property

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
@@ -166,7 +166,8 @@ class Product(BaseModel):
     """One product that a connector reads, as its manifest describes it.
 
     `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
-    function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say;
+    function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say, or,
+    where it `says_what_comes`, may say if its files hold them;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `timezone` and `kind` are those of the
     institutions that keep it, where all have the same.
     """
@@ -187,6 +188,7 @@ class Product(BaseModel):
     timezone: str | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
+    says_what_comes: bool = False
     limits: tuple[str, ...] = ()
 
 
@@ -397,6 +399,24 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Signs out where the portal counts sessions, and lets go of connections."""
+        ...
+
+
+@runtime_checkable
+class SignIn(Protocol):
+    """What a connector has besides where a portal gives tokens to people only: one of them lets us in, in a browser."""
+
+    def sign_in_page(self) -> str | None:
+        """The address that the person opens; null where the source's credentials do without a person."""
+        ...
+
+    async def take_sign_in(self, pasted: str) -> None:
+        """Takes what the person brings back, a code or the whole address, and keeps what it gives in the vault.
+
+        Raises:
+            SignInNeededError: it is none, the person has refused, or the portal does not accept it.
+
+        """
         ...
 
 

@@ -381,6 +381,7 @@ class _Importer:
             institution=self.job.institution.key,
             connector=self.job.config.connector,
             capabilities={entity: ("key", *fields) for entity, fields in product.capabilities.items()},
+            says_what_comes=product.says_what_comes,
         )
 
     def _note(self, number: int, *, explicit: bool) -> None:

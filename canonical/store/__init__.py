@@ -71,12 +71,25 @@ class Store:
         """The moment, as text."""
         return self.clock().isoformat()
 
-    def source(self, key: str, *, institution: str, connector: str, capabilities: Mapping[str, Iterable[str]]) -> int:
-        """The number of a source, which is added or brought up to date."""
+    def source(
+        self,
+        key: str,
+        *,
+        institution: str,
+        connector: str,
+        capabilities: Mapping[str, Iterable[str]],
+        says_what_comes: bool = False,
+    ) -> int:
+        """The number of a source, which is added or brought up to date; see `SourceRow` for what it is said to be."""
         said = msgspec.json.encode({e: sorted(f) for e, f in sorted(capabilities.items())}).decode()
         with self.writing() as connection:
             number: int | None = connection.execute(select(SOURCES.c.id).where(SOURCES.c.key == key)).scalar()
-            values = {"institution": institution, "connector": connector, "capabilities": said}
+            values = {
+                "institution": institution,
+                "connector": connector,
+                "capabilities": said,
+                "says_what_comes": says_what_comes,
+            }
             if number is None:
                 row = insert(SOURCES).values(key=key, state="new", state_since=self.stamp(), **values)
                 added: int = connection.execute(row.returning(SOURCES.c.id)).scalar_one()

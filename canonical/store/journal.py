@@ -20,7 +20,11 @@ from canonical.tables import ANSWERS, BATCHES, HISTORY, ROWS, RUNS, SOURCES
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source as the store knows it. `capabilities` is entity -> fields that the source can say."""
+    """A source as the store knows it. `capabilities` is entity -> fields that the source can say.
+
+    Of a source that `says_what_comes` (files with some columns or others) they are the most that it may say: a field
+    that no record has is not known to be said.
+    """
 
     id: int
     key: str
@@ -32,6 +36,7 @@ class SourceRow:
     message: str | None
     last_ok_at: str | None
     last_read_at: str | None
+    says_what_comes: bool = False
 
     def can_say(self, entity: str, field: str = "key") -> bool:
         """Whether the source has such a thing to say at all. Manifests do not list the key: who names an entity has it."""

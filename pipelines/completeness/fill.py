@@ -89,5 +89,5 @@ def is_recorded(view: JournalView, lesson: Lesson) -> bool:
 
 def is_filled(view: JournalView, lesson: Lesson) -> bool:
     """Whether the lesson is recorded, with its topic and with attendance taken, as far as the source can say them."""
-    has_topic = lesson.topic is not None or not view.source.can_say("lessons", "topic")
+    has_topic = lesson.topic is not None or not view.can_say("lessons", "topic")
     return is_recorded(view, lesson) and has_topic and lesson.attendance_taken is not False

@@ -61,7 +61,7 @@ def judge(case: Case, profile: Profile) -> Verdict:
     silent = {
         rule: lacking
         for rule in enabled
-        if (lacking := [need for need in CATALOGUE[rule].needs if not source.can_say(*need.split("."))])
+        if (lacking := [need for need in CATALOGUE[rule].needs if not case.view.can_say(*need.split("."))])
     }
     found: dict[str, Finding] = {}
     undecided: set[str] = set()

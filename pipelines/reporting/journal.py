@@ -156,12 +156,12 @@ class Journal:
 
     def tells(self, entity: str, rows: Iterable[Record]) -> bool:
         """Whether the journal has anything to say about an entity: its source can, and something of it was read."""
-        can = self.view.source.can_say(entity)
+        can = self.view.can_say(entity)
         return any(True for _ in rows) or (can and self.view.coverage.knows(entity))
 
     def tells_of_lessons(self, field: str) -> bool:
         """Whether any lesson has something in a field whose emptiness means that the source does not know."""
-        can = self.view.source.can_say("lessons", field)
+        can = self.view.can_say("lessons", field)
         return can and any(getattr(x, field) is not None for x in self.view.lessons.values())
 
     # -- time ----------------------------------------------------------------------------------------------------

@@ -11,9 +11,8 @@ from typing import Any, Literal
 import pytest
 
 from canonical.entities import Record
-from canonical.store import Store
 from connectors.standins.region import Institution, Lesson, make_institution
-from tests.judged import CLASS, EVERYTHING, PUPIL_NAMES, lesson, marked
+from tests.judged import CLASS, PUPIL_NAMES, lesson, marked
 from tests.region_records import records_of
 from tests.sites import Installation, write_folder
 
@@ -237,6 +236,23 @@ def test_the_document_has_the_shape_of_the_contract(place: Installation) -> None
     assert (document["fill"][0]["lessons_due"], document["fill"][0]["lessons_filled"], document["fill"][0]["rate"]) == (3, 1, 0.3333)  # fmt: skip
 
 
+def test_files_are_not_accused_of_what_they_have_no_column_for(tmp_path: Path) -> None:
+    days = ("2026-09-08", "2026-09-09")
+    write_folder(tmp_path / "drop", [*CLASS, *(lesson(f"l{day}", day=day, topic=None) for day in days)])
+    place = Installation(tmp_path, now="2026-09-11T12:00:00+03:00").institution("a", rules="kru")
+    place.source("f", "files", layout="canonical", path="drop").run("import")
+    document = place.json("completeness")
+    assert document["findings"] == []
+    assert "lesson.topic_missing" in {s["rule"] for s in document["institutions"][0]["silent"]}
+
+    write_folder(
+        tmp_path / "drop", [lesson("l" + days[0], day=days[0], topic=None), lesson("l" + days[1], day=days[1])]
+    )
+    place.run("import")
+    (finding,) = place.json("completeness")["findings"]
+    assert (finding["rule"], finding["lesson"]) == ("lesson.topic_missing", "l" + days[0])
+
+
 def test_people_get_tables(place: Installation) -> None:
     done = place.run("completeness")
     assert "урок не записан в журнал" in done.stdout
@@ -307,12 +323,10 @@ def test_what_the_source_cannot_say_and_lessons_that_cannot_be_told_are_told(tmp
     made.source("f", "files", layout="canonical", path="drop")
     made.run("import")
     silent = "a: «Посещаемость не отмечена» (attendance.not_taken): не проверяется: источник не сообщает"
-    assert silent not in made.run("completeness").stderr
-    fields = {e: [f for f in some if f != "attendance_taken"] for e, some in EVERYTHING.items()}
-    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: datetime.fromisoformat(made.now or ""))
-    store.source("a/f", institution="a", connector="files", capabilities=fields)
-    store.close()
     assert f"{silent} lessons.attendance_taken" in made.run("completeness").stderr
+    write_folder(tmp_path / "drop", [lesson("l1", status="planned"), lesson("l2", day, attendance_taken=True)])
+    made.run("import")
+    assert silent not in made.run("completeness").stderr
     made.now = "2026-09-12T12:00:00+03:00"
     table = [line.split() for line in made.run("completeness").stdout.splitlines()]
     assert ["Должно", "быть", "Заполнено", "Доля", "Неизвестно"] in table

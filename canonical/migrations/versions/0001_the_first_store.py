@@ -484,6 +484,7 @@ def upgrade() -> None:
         sa.Column("institution", TEXT, nullable=False),
         sa.Column("connector", TEXT, nullable=False),
         sa.Column("capabilities", TEXT, nullable=False),
+        sa.Column("says_what_comes", sa.Boolean(), nullable=False),
         sa.Column("state", TEXT, nullable=False),
         sa.Column("state_since", TEXT, nullable=False),
         sa.Column("message", TEXT, nullable=True),

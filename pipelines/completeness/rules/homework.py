@@ -104,7 +104,7 @@ def _is_judged(case: Case, settings: HomeworkSettings, lesson: Lesson) -> bool:
 def _is_planned(case: Case, lesson: Lesson) -> bool | None:
     """Whether the thematic plan sets homework at this lesson; null: it is not known."""
     topic = case.view.planned_topics.get(lesson.planned_topic or "")
-    if topic is None or not case.view.source.can_say("planned_topics", "homework"):
+    if topic is None or not case.view.can_say("planned_topics", "homework"):
         return None
     return topic.homework is not None
 

@@ -152,7 +152,7 @@ def _courses(journal: Journal, asked: Asked) -> Iterable[Course]:
 
 def _told(journal: Journal) -> frozenset[str]:
     """What the journal tells of lessons at all: of topics and homework an empty field says that there is none."""
-    can = journal.view.source.can_say
+    can = journal.view.can_say
     return frozenset(
         [f for f in ("topic", "homework") if can("lessons", f)]
         + [f for f in ("recorded_at", "attendance_taken") if journal.tells_of_lessons(f)]
