@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
 
-from connectors.contract import CheckLine, Context, RemoteInstitution, Unit, Window
+from connectors.contract import CheckLine, Context, OAuth, RemoteInstitution, Unit, Window
 from connectors.errors import (
     AccessDeniedError,
     ConnectorError,
@@ -16,7 +16,7 @@ from connectors.http import Answer
 from connectors.partner_api.client import Account, PartnerApi, attempt, if_shown
 from connectors.partner_api.mapper import items_of, key_of, listed
 from connectors.partner_api.reading import Reader
-from connectors.partner_api.tokens import PartnerManner
+from connectors.partner_api.tokens import PartnerManner, RefreshedToken
 
 
 class PartnerConnector:
@@ -93,6 +93,17 @@ class PartnerConnector:
         reader = Reader(self._context, self._api, window, school, account)
         async for unit in reader.units():
             yield unit
+
+    def sign_in_page(self) -> str | None:
+        """The page on which a person lets a partner application in; null for other kinds of `auth`."""
+        auth = self._context.config.auth
+        return RefreshedToken(self._context, auth).page() if isinstance(auth, OAuth) else None
+
+    async def take_sign_in(self, pasted: str) -> None:
+        """Takes the code, or the address with it, and keeps what it is good for."""
+        auth = self._context.config.auth
+        if isinstance(auth, OAuth):
+            await RefreshedToken(self._context, auth).begin(self._session, pasted)
 
     async def close(self) -> None:
         """Lets go of connections. The portal does not count sessions."""

@@ -20,10 +20,10 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.http import Answer, Session
+from connectors.partner_api.consent import SCOPES, code_in, page_of, state_of
 from connectors.partner_api.faults import fault
 from connectors.partner_api.wire import id_text
 
-SCOPES: Final = ("CommonInfo", "ContactInfo", "FriendsAndRelatives", "EducationalInfo")
 _GRANT: Final = "/v2.0/authorizations"
 _BY_CREDENTIALS: Final = "/v2/authorizations/bycredentials"
 _SPARE: Final = timedelta(minutes=1)
@@ -87,22 +87,41 @@ class RefreshedToken:
             return token
         given = self.auth.refresh_token.reveal() if self.auth.refresh_token else None
         for refresh in dict.fromkeys(t for t in (kept.get("refresh_token"), given) if t):
-            body = {
-                "client_id": self.auth.client_id,
-                "client_secret": self.auth.client_secret.reveal(),
-                "grant_type": "RefreshToken",
-                "refreshToken": refresh,
-            }
-            grant = _granted(await session.private("POST", _GRANT, json=body))
-            if grant:
-                self.context.vault.save(
-                    self.context.source, {"refresh_token": refresh, **_to_keep(grant, self.context.clock())}
-                )
+            if grant := await self._ask(session, grant_type="RefreshToken", refreshToken=refresh):
+                self._keep({"refresh_token": refresh, **_to_keep(grant, self.context.clock())})
                 return str(grant["accessToken"])
         raise SignInNeededError(
             f"source {self.context.source}: there is no sign-in that the portal accepts; "
             f"run: svod login {self.context.source}"
         )
+
+    def page(self) -> str:
+        """Where a person lets the hub in."""
+        base_url = self.context.config.base_url or self.context.product.base_url or ""
+        return page_of(base_url, self.context.source, self.auth)
+
+    async def begin(self, session: Session, pasted: str) -> None:
+        """Takes what the person has brought back from there.
+
+        Raises:
+            SignInNeededError: it is no code, or the portal does not accept it.
+
+        """
+        code = code_in(pasted, state_of(self.context.source, self.auth))
+        grant = await self._ask(session, grant_type="AuthorizationCode", code=code)
+        if grant is None:
+            raise SignInNeededError(
+                f"source {self.context.source}: the portal does not accept the code: it is good once and for a short "
+                f"time, and goes with client_id and client_secret; run again: svod login {self.context.source}"
+            )
+        self._keep(_to_keep(grant, self.context.clock()))
+
+    async def _ask(self, session: Session, **given: str) -> dict[str, Any] | None:
+        client = {"client_id": self.auth.client_id, "client_secret": self.auth.client_secret.reveal()}
+        return _granted(await session.private("POST", _GRANT, json=client | given))
+
+    def _keep(self, secrets: Mapping[str, str]) -> None:
+        self.context.vault.save(self.context.source, secrets)
 
 
 @dataclass(slots=True)

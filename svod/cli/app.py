@@ -13,7 +13,7 @@ from rich.logging import RichHandler
 from canonical.store import StoreError
 from connectors.errors import ConnectorError, SourceConfigError
 from svod import __version__
-from svod.cli import completeness, demo, files, findings, journal, reconcile, reports, rules, sources, stand
+from svod.cli import completeness, demo, files, findings, journal, login, reconcile, reports, rules, sources, stand
 from svod.cli.frame import WRONG, Frame
 from svod.cli.moments import parse_moment
 from svod.settings import SettingsError
@@ -61,7 +61,7 @@ def _globals(
     logging.getLogger("svod").setLevel(level)
 
 
-for _commands in (sources, files, journal, reconcile, completeness, findings, rules, reports, stand, demo):
+for _commands in (sources, login, files, journal, reconcile, completeness, findings, rules, reports, stand, demo):
     _commands.register(app)
 
 

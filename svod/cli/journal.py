@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.json import JSON
@@ -130,7 +130,7 @@ def status(context: typer.Context) -> None:
         [
             [
                 s["source"],
-                s["state"].replace("_", "-") if s["state"] != "needs_sign_in" else "needs sign-in",
+                _STATES.get(s["state"], s["state"]),
                 (s["state_since"] or "")[:16],
                 (s["last_read_at"] or "never")[:16],
                 sum(s["quarantine"].values()) or "",
@@ -149,6 +149,10 @@ def status(context: typer.Context) -> None:
         frame.say(
             f"{r['source']}: {r['rows']} removals wait; if they are right: svod import --accept-removals {r['run']}"
         )
+
+
+_STATES: Final = {"needs_sign_in": "needs sign-in", "signed_in": "signed in"}
+"""How states are written for people, where it is not by their names."""
 
 
 def _source_status(key: str, row: Any, aside: dict[str, Any], drift: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The stand-in's way with HTTP: both versions of each path, tokens, error bodies, no writing."""
+"""The stand-in's way with HTTP: both versions of each path, tokens, error bodies, pages for people, no writing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from connectors.partner_api.standin.desk import READS, Ask, Desk, Handler, RefusedError
+from connectors.partner_api.standin.pages import Pages
 from connectors.partner_api.standin.tokens import TokenOffice
 
 _ERRORS: Final = MappingProxyType(
@@ -41,7 +42,9 @@ def make_app(desk: Desk, office: TokenOffice, *, official_codes: bool, errors_wi
     """The app; its `state.office` holds the tokens."""
     door = _Counter(desk, office, official_codes, errors_with_200)
     mounts = [Mount(version, routes=list(door.routes())) for version in ("/v2", "/v2.0")]
-    app = Starlette(routes=mounts, exception_handlers={404: door.unknown, 405: door.unknown})
+    app = Starlette(
+        routes=[*mounts, *Pages(office).routes()], exception_handlers={404: door.unknown, 405: door.unknown}
+    )
     app.state.office = office
     return app
 

@@ -43,6 +43,8 @@ class TokenOffice:
         self.password = self._new("password")
         self._holdings = {self.given: Holding(staff), self.of_pupil: Holding(pupil)}
         self._refreshing = {self.refresh}
+        self.session = self._new("session")
+        self._codes: set[str] = set()
 
     def _new(self, what: str) -> str:
         return hashlib.sha256(f"{what} {next(self._numbers)}".encode()).hexdigest()[:32]
@@ -50,6 +52,10 @@ class TokenOffice:
     def revoke(self, token: str) -> None:
         """Ends a token."""
         self._holdings.pop(token, None)
+
+    def forget(self) -> None:
+        """Ends all refresh tokens, as when their owner takes the consent back."""
+        self._refreshing.clear()
 
     def holder(self, token: str | None) -> Person:
         """Whose token it is; each call counts."""
@@ -62,19 +68,35 @@ class TokenOffice:
             holding.calls -= 1
         return holding.person
 
+    def knows(self, login: str, password: str) -> bool:
+        """Whether these are the login and password of the one who may sign in."""
+        return (login, password) == (self.login, self.password)
+
+    def code(self) -> str:
+        """A code for the one who has signed in; it is good once."""
+        made = self._new("code")
+        self._codes.add(made)
+        return made
+
     def by_grant(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of `authorizations`: a refresh token for the next access token."""
+        """The answer of `authorizations`: a code or a refresh token for the next tokens."""
         self._check_client(body)
-        refresh = body.get("refreshToken")
-        if body.get("grant_type") != "RefreshToken" or refresh not in self._refreshing:
+        match body.get("grant_type"):
+            case "AuthorizationCode":
+                good, given = self._codes, body.get("code")
+            case "RefreshToken":
+                good, given = self._refreshing, body.get("refreshToken")
+            case _:
+                refuse("invalidRequest")
+        if not isinstance(given, str) or given not in good:
             refuse("authorizationFailed")
-        self._refreshing.discard(refresh)
+        good.discard(given)
         return self._grant()
 
     def by_credentials(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of `authorizations/bycredentials`."""
         self._check_client(body)
-        if (body.get("username"), body.get("password")) != (self.login, self.password):
+        if not self.knows(str(body.get("username")), str(body.get("password"))):
             refuse("authorizationFailed")
         return self._grant()
 
