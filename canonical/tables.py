@@ -106,7 +106,7 @@ SOURCES: Final = Table(
 )
 """`key` is `institution/source`. `capabilities` is JSON: entity -> fields that the source can say; of one that
 `says_what_comes` only those that have come. `state` is `new`, `ok`,
-`partial`, `failed` or `needs_sign_in`."""
+`partial`, `failed`, `needs_sign_in` or `signed_in`."""
 
 RUNS: Final = Table(
     "runs",

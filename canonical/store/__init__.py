@@ -100,7 +100,7 @@ class Store:
     def note_source(self, source: int, state: str, message: str | None, *, complete: bool) -> None:
         """Notes how the last reading of a source ended: `ok`, `partial`, `failed` or `needs_sign_in`.
 
-        `complete` says that it left no gap which reading again could fill.
+        `signed_in` follows the last of these, once a person has done so. `complete` says that it left no gap which reading again could fill.
         """
         stamp = self.stamp()
         with self.writing() as connection:
