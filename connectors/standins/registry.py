@@ -7,9 +7,11 @@ makes no difference; where it does, the difference is listed, so that a reconcil
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Final, Literal
 
 from canonical.entities import Enrolment, Group, Person, Record
@@ -74,27 +76,35 @@ class _Maker:
             for m in group.members:
                 self.entries[m.person].memberships.append((group.id, replace(m)))
         self.extra: list[_Entry] = []
+        names = Counter((p.family, p.given) for p in institution.students)
+        self.alone = {p.id for p in institution.students if names[p.family, p.given] == 1}
 
     # -- differences ---------------------------------------------------------------------------------------------
 
     def differ(self) -> None:
-        """Plants every kind of difference once, each on another pupil."""
+        """Plants every kind of difference once, each on another pupil, as long as there are pupils."""
         first, second = self.made.classes()[:2]
         namesakes = (first.members[0].person, second.members[0].person)
         here = [
             p
             for p, e in self.entries.items()
-            if p not in namesakes and len(e.memberships) == 1 and e.memberships[0][1].on(self.today)
+            if p in self.alone and len(e.memberships) == 1 and e.memberships[0][1].on(self.today)
         ]
-        chosen = iter(self.rng.sample(here, 7))
+        rests: Literal["academic_leave", "transferred"] = (
+            "academic_leave" if self.made.kind == "college" else "transferred"
+        )
+        ways: list[Callable[[int], None]] = [
+            self.forget,
+            partial(self.leave, status="expelled"),
+            partial(self.leave, status=rests),
+            self.move,
+            self.birth_date,
+            self.family_name,
+            self.twice,
+        ]
         self.unknown(first)
-        self.forget(next(chosen))
-        self.leave(next(chosen), "expelled")
-        self.leave(next(chosen), "academic_leave" if self.made.kind == "college" else "transferred")
-        self.move(next(chosen))
-        self.birth_date(next(chosen))
-        self.family_name(next(chosen))
-        self.twice(next(chosen))
+        for way, person in zip(ways, self.rng.sample(here, min(len(ways), len(here))), strict=False):
+            way(person)
         self.come_back()
         self.confuse(*namesakes)
 
@@ -197,7 +207,7 @@ class _Maker:
                 kind=group.kind, level=group.level, speciality_code=code, speciality_name=title,
             )  # fmt: skip
         for entry in [*self.entries.values(), *self.extra]:
-            yield self.person(entry, exact=entry.person.id in differing or not entry.person.id)
+            yield self.person(entry, exact=entry.person.id in differing or entry.person.id not in self.alone)
             for number, m in entry.memberships:
                 end = m.end.isoformat() if m.end else None
                 yield Enrolment(
@@ -206,7 +216,10 @@ class _Maker:
                 )  # fmt: skip
 
     def person(self, entry: _Entry, *, exact: bool) -> Person:
-        """A pupil; unless `exact`, some have another spelling of the same name, no patronymic, or no birth date."""
+        """A pupil; unless `exact`, some have another spelling of the same name, no patronymic, or no birth date.
+
+        Who has a namesake is told apart by these, and keeps them.
+        """
         p = entry.person
         spelled = self.rng.choice(_SPELLINGS) if not exact else _SPELLINGS[0]
         patronymic = p.patronymic if exact or self.rng.random() < 0.9 else None
