@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 
 from canonical.batch import Batch
 from canonical.coverage import Selector
-from canonical.years import Stretch
+from canonical.years import Stretch, grid
 from connectors.contract import Context, Reading, Unit, Window
 from connectors.errors import AccessDeniedError, NotFoundError
 from connectors.mosreg.asking import Once, together
@@ -52,42 +53,59 @@ class ClassReader:
         self._groups = groups
         self._is_class = not bucket.startswith("level:")
         self._name = f"{window.year.name} {f'class {bucket}' if self._is_class else bucket.replace(':', ' ')}"
-        self._pieces = list(window.pieces(PIECE_DAYS))
+        since = window.since if window.explicit else window.year.start
+        self._pieces = list(grid(window.year, PIECE_DAYS, since, window.until, cut=window.explicit))
+        self._wanted = next((i for i, p in enumerate(self._pieces) if p.end >= window.since), 0)
         self._today = context.today()
-        self._access = Once(lambda: client.readable(groups, window.since))
+        self._closed = Once(lambda: client.closed(groups, window.since))
         self._marks = [Once(partial(self._ask_marks, piece)) for piece in self._pieces]
 
-    def units(self) -> Iterator[Unit]:
-        """What the account may read, the thematic plans, and the stretches."""
-        yield Unit(f"{self._name} access", self._read_access)
-        yield Unit(f"{self._name} plans", self._read_plans)
-        for index, piece in enumerate(self._pieces):
-            yield self._unit(index, piece)
+    async def units(self) -> AsyncIterator[Unit]:
+        """What the account may read, the thematic plans, and the stretches: those of the window, and older missed ones.
 
-    def _unit(self, index: int, piece: Stretch) -> Unit:
+        Where some groups are closed the stretches bear other names: when they open, what was not read has been missed.
+        """
+        yield Unit(f"{self._name} access", self._read_access)
+        closed = await self._closed.get()
+        if len(closed) == len(self._groups):
+            return
+        name = f"{self._name} without {_short_digest(closed)}" if closed else self._name
+        yield Unit(f"{name} plans", self._read_plans)
+        for index, piece in enumerate(self._pieces):
+            unit = self._unit(name, index, piece)
+            if index >= self._wanted or self._window.missed(unit.name):
+                yield unit
+
+    def _unit(self, name: str, index: int, piece: Stretch) -> Unit:
         days = (piece.start - self._window.year.start).days // PIECE_DAYS * PIECE_DAYS
         start = self._window.year.start + timedelta(days=days)  # of the whole piece, however it was cut
 
         async def read() -> Reading:
             return await self._read_piece(index, piece)
 
-        return Unit(f"{self._name} {start.isoformat()}", read, whole=piece.whole)
+        return Unit(f"{name} {start.isoformat()}", read, whole=piece.whole)
+
+    async def _open_groups(self) -> list[str]:
+        closed = await self._closed.get()
+        return [g for g in self._groups if g not in closed]
 
     async def _read_access(self) -> Reading:
-        """Brings nothing; is left out, and so told of, where the account may not read some of the groups."""
-        _, denied = await self._access.get()
-        if denied:
+        """Brings nothing; is left out, and so told of, where the journals of some groups cannot be read."""
+        closed = await self._closed.get()
+        if denied := [g for g, error in closed.items() if isinstance(error, AccessDeniedError)]:
             raise AccessDeniedError(
                 f"groups {', '.join(denied)}: the account may not read their journals; a teacher sees the own groups only: "
                 "ask for an account that the school has given the role of an administrator"
             )
+        for error in closed.values():
+            raise error
         return Reading([], Batch)
 
     async def _read_plans(self) -> Reading:
         """The thematic plans; where the portal does not say whose a plan is, each group is asked for alone."""
-        groups, _ = await self._access.get()
+        groups = await self._open_groups()
         names = {g.id: g.name for g, _ in self._school.groups.items if g.id in groups}
-        asked = [(await self._client.plans(groups), groups)] if groups else []
+        asked = [(await self._client.plans(groups), groups)]
         plans = [p for listing, _ in asked for p in listing.items() if isinstance(p, dict)]
         if any(group_of(plan, groups, names) is None for plan in plans):
             asked = [(await self._client.plans([g]), [g]) for g in groups]
@@ -97,20 +115,19 @@ class ClassReader:
     # -- a stretch of the journal --------------------------------------------------------------------------------
 
     async def _read_piece(self, index: int, piece: Stretch) -> Reading:
-        groups, _ = await self._access.get()
-        if not groups:
-            return Reading([], Batch)
+        groups = await self._open_groups()
         began = piece.start <= self._today
         schedule = await self._client.schedule(groups, piece.start, piece.end)
         attendances = await self._client.attendances(groups, piece.start, piece.end) if began else Listing()
         marks = await self._marks[index].get() if began else self._no_marks(piece)
         others, are_all = await self._other_marks(index)
-        late = await self._late(groups, marks) if began else None
-        lessons = [*schedule.items(), *_late_items(late, marks, self._first)]
+        first = self._pieces[min(index, self._wanted)].start
+        late = await self._late(groups, marks, first) if began else None
+        lessons = [*schedule.items(), *_late_items(late, marks, first.isoformat())]
         asked = PieceAnswers(
             since=piece.start.isoformat(),
             until=piece.end.isoformat(),
-            first=self._first,
+            first=first.isoformat(),
             schedule=schedule,
             attendances=attendances,
             marks=marks,
@@ -133,12 +150,8 @@ class ClassReader:
         depends = repr((sorted(self._forms.items()), context.scopes, context.is_settled, context.numbered, began))
         return Reading(answers, lambda: journal_batch(asked, context), depends)
 
-    @property
-    def _first(self) -> str:
-        return self._pieces[0].start.isoformat()
-
     async def _ask_marks(self, piece: Stretch) -> MarksOfPiece:
-        groups, _ = await self._access.get()
+        groups = await self._open_groups()
         listing = await self._client.marks(groups, piece.start, piece.end)
         return MarksOfPiece(listing, piece.start.isoformat(), piece.end.isoformat())
 
@@ -149,12 +162,13 @@ class ClassReader:
     async def _other_marks(self, index: int) -> tuple[list[MarksOfPiece], bool]:
         """The marks of the stretch before and of those after, as far as they have begun; and whether all are there.
 
-        An archive or a capture may lack some.
+        A stretch of the window does not look at what lies before the window. An archive or a capture may lack some.
         """
         found: list[MarksOfPiece] = []
         are_all = True
+        before = max(index - 1, self._wanted if index >= self._wanted else 0)
         for other, piece in enumerate(self._pieces):
-            if other >= index - 1 and other != index and piece.start <= self._today:
+            if other >= before and other != index and piece.start <= self._today:
                 try:
                     found.append(await self._marks[other].get())
                 except NotFoundError:
@@ -163,13 +177,13 @@ class ClassReader:
                     are_all = False
         return found, are_all
 
-    async def _late(self, groups: Sequence[str], marks: MarksOfPiece) -> Late | None:
-        """Timetable and absences of the older days for whose lessons marks were entered now.
+    async def _late(self, groups: Sequence[str], marks: MarksOfPiece, first: date) -> Late | None:
+        """Timetable and absences of the days before `first` for whose lessons marks were entered now.
 
         Null where there are none, and where older days must not or cannot be asked for.
         """
-        first = self._window.year.start.isoformat()
-        days = sorted(d for d in map(_day, marks.listing.items()) if d is not None and first <= d < self._first)
+        start = self._window.year.start.isoformat()
+        days = sorted(d for d in map(_day, marks.listing.items()) if d is not None and start <= d < first.isoformat())
         if not days or self._window.explicit or self._client.session.offline:
             return None
         since, until = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
@@ -195,6 +209,11 @@ class ClassReader:
             else:
                 found += [(Selector.COURSE, c) for c in asked]
         return found
+
+
+def _short_digest(keys: Iterable[str]) -> str:
+    """Tells sets of keys apart."""
+    return hashlib.sha256(" ".join(sorted(keys)).encode()).hexdigest()[:8]
 
 
 def _day(mark: Any) -> str | None:

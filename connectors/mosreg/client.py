@@ -8,10 +8,10 @@ from datetime import date
 from typing import Any, Final
 
 from canonical.batch import Origin
-from connectors.errors import AccessDeniedError, NotFoundError
+from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError, OutOfOrderError
 from connectors.http import Answer, Session
-from connectors.mosreg.asking import Once, together
-from connectors.mosreg.formats import dotted
+from connectors.mosreg.asking import Once, settled, together
+from connectors.mosreg.formats import WRAPPERS, dotted
 from connectors.mosreg.manner import TEACHER, MyschoolManner, Profile, profile_headers
 from connectors.wire import as_list, plain_key
 
@@ -21,8 +21,6 @@ _SCHOOL: Final = "/api/family/mobile/v1/school_info"
 
 _IDS_AT_ONCE: Final = 100
 """Ids in one comma-joined list (B3)."""
-
-_WRAPPERS: Final = ("items", "data", "payload", "response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Listing:
     def parts(self) -> Iterator[tuple[list[Any], Origin]]:
         """The items of each answer, with where they came from."""
         for answer in self.answers:
-            yield as_list(answer.json(), *_WRAPPERS, self.wrapper, where=answer.origin.request), answer.origin
+            yield as_list(answer.json(), *WRAPPERS, self.wrapper, where=answer.origin.request), answer.origin
 
     def items(self) -> Iterator[Any]:
         """All items."""
@@ -83,7 +81,7 @@ class Client:
             self._teachers[number] = Once(lambda: self.session.get(TEACHER.format(id=number)))
         try:
             return Listing((_in_list(await self._teachers[number].get(), "teacher_profiles"),))
-        except (AccessDeniedError, NotFoundError):
+        except (AccessDeniedError, NotFoundError, OutOfOrderError):
             return Listing()
 
     async def school_of(self, profile: Profile) -> str | None:
@@ -167,19 +165,18 @@ class Client:
             answers.append(_in_list(answer, "calendar_plans"))
         return Listing(tuple(answers), "calendar_plans")
 
-    async def readable(self, groups: Sequence[str], day: date) -> tuple[list[str], list[str]]:
-        """Which groups' journals the account may read and which it may not, asked by one day's timetable."""
+    async def closed(self, groups: Sequence[str], day: date) -> dict[str, ConnectorError]:
+        """The groups whose journals cannot be read, each with the reason, as the lists of one day tell."""
         if self.session.offline:
-            return list(groups), []
-        try:
-            await self.schedule(groups, day, day)
-        except AccessDeniedError:
-            if len(groups) == 1:
-                return [], list(groups)
-        else:
-            return list(groups), []
-        tried = await together([self.readable([g], day) for g in groups])
-        return [g for may, _ in tried for g in may], [g for _, not_ in tried for g in not_]
+            return {}
+        for ask in (self.schedule, self.marks, self.attendances):
+            tried = await settled(ask(groups, day, day))
+            if isinstance(tried, ConnectorError):
+                if len(groups) == 1:
+                    return {groups[0]: tried}
+                alone = await together([self.closed([g], day) for g in groups])
+                return {g: error for one in alone for g, error in one.items()}
+        return {}
 
     # -- how lists are asked for ---------------------------------------------------------------------------------
 
@@ -206,7 +203,7 @@ class Client:
             if answers and answer.origin.sha256 == answers[-1].origin.sha256:
                 break
             answers.append(answer)
-            if len(as_list(answer.json(), *_WRAPPERS, wrapper, where=answer.origin.request)) < per_page:
+            if len(as_list(answer.json(), *WRAPPERS, wrapper, where=answer.origin.request)) < per_page:
                 break
         return Listing(tuple(answers), wrapper)
 
@@ -220,6 +217,6 @@ def _chunks(ids: Sequence[str]) -> Iterator[str]:
 def _in_list(answer: Answer, wrapper: str) -> Answer:
     """The answer with its one object as a list of one; a list, bare or wrapped, stays as it is."""
     body = answer.json()
-    if isinstance(body, dict) and not any(isinstance(body.get(name), list) for name in (*_WRAPPERS, wrapper)):
+    if isinstance(body, dict) and not any(isinstance(body.get(name), list) for name in (*WRAPPERS, wrapper)):
         return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [body])
     return answer

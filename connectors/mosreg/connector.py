@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -88,16 +89,25 @@ class MyschoolConnector:
         self._manner.year = year
         await self._check_school()
         answers, lost = await self._ask_school(years, year, name)
-        forms = await self._forms(lost, name)
+        forms_unit = f"{name} control forms"
+        forms = await self._forms()
         school = School(answers, name)
-        known = read(forms, ControlForm, entity="works")
-        named = {form.id: form.name for form, _ in known.items}
         for unit in (*lost, *self._school_units(school)):
             yield unit
-        yield ready(f"{name} control forms", Reading(forms.answers, partial(_problems, known)))
+        known: Read[ControlForm] = Read()
+        if isinstance(forms, Listing):
+            known = read(forms, ControlForm, entity="works")
+            yield ready(forms_unit, Reading(forms.answers, partial(_problems, known)))
+        else:
+            yield _lost(forms_unit, forms)
+        named = {form.id: form.name for form, _ in known.items}
+        if isinstance(forms, Listing) and known.is_whole and window.missed(forms_unit):
+            window = replace(
+                window, since=window.year.start
+            )  # the works of older lessons lack the names of their forms
         for bucket, groups in school.buckets().items():
             reader = ClassReader(self._client, self._context, school, named, window, bucket, groups)
-            for unit in reader.units():
+            async for unit in reader.units():
                 yield unit
 
     async def _check_school(self) -> None:
@@ -153,13 +163,12 @@ class MyschoolConnector:
         asked = await together([settled(self._client.periods_schedule(n)) for n in sorted(filter(None, named))])
         return joined([schedules, *(one for one in asked if isinstance(one, Listing))])
 
-    async def _forms(self, lost: list[Unit], name: str) -> Listing:
+    async def _forms(self) -> Listing | AccessDeniedError | NotFoundError:
         """The control forms. An account that may not read them still reads works, which then have no kind."""
         try:
             return await self._client.control_forms(self._school)
         except (AccessDeniedError, NotFoundError) as error:
-            lost.append(_lost(f"{name} control forms", error))
-            return Listing()
+            return error
 
     def _school_units(self, school: School) -> list[Unit]:
         """What everything else points at, in the order in which it can be loaded."""

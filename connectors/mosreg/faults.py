@@ -32,9 +32,11 @@ _OUSTED: Final = "предыдущая сессия"
 
 def fault(answer: Answer) -> ConnectorError | None:
     """What is wrong with an answer, if anything. An empty body is no answer, save where the status says that it is one."""
-    error = _error_object(answer)
+    body = _small_object(answer)
+    error = body if body is not None and any(s <= body.keys() <= s | _BESIDES for s in _SHAPES) else None
     where = answer.origin.request
-    if error is not None and any(_OUSTED in str(v).casefold() for v in error.values()):
+    said = " ".join(map(str, body.values())) if body is not None else _small_text(answer)
+    if _OUSTED in said.casefold():
         return ExpiredError(f"{where}: the session was ended by a sign-in elsewhere")
     if answer.status == 499:
         return ExpiredError(f"{where}: the portal wants a new sign-in (499)")
@@ -45,17 +47,21 @@ def fault(answer: Answer) -> ConnectorError | None:
     return common_fault(answer)
 
 
-def _error_object(answer: Answer) -> Mapping[str, Any] | None:
-    """The answer as one of the portal's error objects; null if it is none."""
+def _small_object(answer: Answer) -> Mapping[str, Any] | None:
+    """The answer as an object that may be one of the portal's error objects; null if it is none."""
     if not answer.body[:64].lstrip().startswith(b"{") or len(answer.body) > _LARGEST_ERROR:
         return None
     try:
         body = answer.json()
     except UnexpectedAnswerError:
         return None  # cut off: whoever wanted data finds that it is none
-    if isinstance(body, dict) and any(shape <= body.keys() <= shape | _BESIDES for shape in _SHAPES):
-        return body
-    return None
+    return body if isinstance(body, dict) else None
+
+
+def _small_text(answer: Answer) -> str:
+    """An answer that is no data: a bare text, or a page of the gateway."""
+    is_data = answer.body[:64].lstrip().startswith((b"[", b"{"))
+    return "" if is_data or len(answer.body) > _LARGEST_ERROR else answer.text
 
 
 def _by_code(answer: Answer, error: Mapping[str, Any]) -> ConnectorError:

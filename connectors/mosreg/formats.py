@@ -10,6 +10,9 @@ import re
 from datetime import date, datetime
 from typing import Any, Final
 
+WRAPPERS: Final = ("items", "data", "payload", "response")
+"""Names under which an object may hold the list that was asked for (B3)."""
+
 _DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 
 

@@ -244,19 +244,20 @@ class _Piece:
         asked, days = self._asked, (self._asked.since, self._asked.until)
         settled = asked.began and self._context.is_settled and all(m.all_have_places for m in self._every_marks)
         in_days = all(a.date is None or days[0] <= a.date <= days[1] for a, _ in self._absences.items)
+        told = all(m.tells_all_absences for m in self._every_marks)
         for selector, key in self._context.scopes:
             self.batch.covers(Scope("lessons", selector, key, Axis.LESSON_DATE, *days))
             if asked.began and asked.marks.keeps_to_its_days:
                 self.batch.covers(Scope("marks", selector, key, Axis.RECORDED_ON, *days))
             if settled:
                 self.batch.covers(Scope("works", selector, key, Axis.LESSON_DATE, *days))
-            if settled and in_days:
+            if settled and in_days and told:
                 self.batch.covers(Scope("attendance", selector, key, Axis.LESSON_DATE, *days))
 
 
 def _absence_rows(listing: Listing) -> Read[Absence]:
-    joined = parts_key("schedule_lesson_id", "student_profile_id")
-    return read(listing, Absence, entity="attendance", key=lambda row: joined(row) or plain_key(row, "id"))
+    """The rows. One that does not tell whose absence it is and from what has no key: its own id is not the record's."""
+    return read(listing, Absence, entity="attendance", key=parts_key("schedule_lesson_id", "student_profile_id"))
 
 
 def _absence_key(row: Absence | Mark) -> str:

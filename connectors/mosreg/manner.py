@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -26,7 +26,8 @@ from connectors.errors import (
 )
 from connectors.http import Answer, Session
 from connectors.mosreg.faults import fault
-from connectors.wire import plain_key
+from connectors.mosreg.formats import WRAPPERS
+from connectors.wire import as_list, plain_key
 
 PROFILES: Final = "/api/ej/acl/v1/mod-acl/users/profile_info"
 TEACHER: Final = "/api/ej/core/teacher/v1/teacher_profiles/{id}"
@@ -237,9 +238,7 @@ def profile_headers(profile: Profile) -> dict[str, str]:
 
 
 def _profiles(answer: Answer) -> tuple[Profile, ...]:
-    items: Any = answer.json()
-    if not isinstance(items, list):
-        raise UnexpectedAnswerError(f"GET {PROFILES}: a list of profiles was expected")
+    items = as_list(answer.json(), *WRAPPERS, "profiles", where=answer.origin.request)
     numbered = [(number, item) for item in items if (number := plain_key(item, "id")) is not None]
     return tuple(Profile(n, str(i.get("type") or ""), plain_key(i, "school_id")) for n, i in numbered)
 

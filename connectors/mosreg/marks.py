@@ -60,16 +60,24 @@ class MarksOfPiece:
         """Whether it is known of every mark where it stands."""
         return self._broken[1]
 
+    @property
+    def tells_all_absences(self) -> bool:
+        """Whether no broken mark is an «н», or may be one."""
+        return not any(_may_show_absence(r.raw) for r in self.read.rejects)
+
     @cached_property
     def _broken(self) -> tuple[list[tuple[MarkPlace, Origin]], bool]:
         """The places of broken marks, and whether those are all."""
         places: list[tuple[MarkPlace, Origin]] = []
         are_all = True
         for reject in self.read.rejects:
+            if _shows_absence(reject.raw):
+                continue  # it stands in no work
             place = _place(reject.raw)
-            if place is not None and reject.origin is not None and not _shows_absence(reject.raw):
+            if place is None or reject.origin is None or _may_show_absence(reject.raw):
+                are_all = False
+            else:
                 places.append((place, reject.origin))
-            are_all = are_all and place is not None
         return places, are_all
 
     @cached_property
@@ -93,8 +101,12 @@ def _place(item: Any) -> MarkPlace | None:
         return None  # the mark is set aside already, with its reason
 
 
-def _shows_absence(item: Mapping[str, Any]) -> bool:
-    return str(item.get("name")).strip().casefold() == "н"
+def _shows_absence(item: Any) -> bool:
+    return isinstance(item, Mapping) and str(item.get("name")).strip().casefold() == "н"
+
+
+def _may_show_absence(item: Any) -> bool:
+    return not isinstance(item, Mapping) or not isinstance(item.get("name"), (str, int)) or _shows_absence(item)
 
 
 def work_key(place: MarkPlace) -> str:

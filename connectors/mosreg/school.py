@@ -120,12 +120,20 @@ class School:
     def members(self) -> Mapping[str, frozenset[str]]:
         """Class unit -> the pupils who belong to it now, for the classes whose pupils were read."""
         found: dict[str, set[str]] = {c: set() for c in self.answers.pupils}
-        for asked, some in self.pupils.items():
-            for pupil, _ in some.items:
-                class_unit = self.class_of(pupil, asked)
-                if class_unit in found and not self.has_left(pupil):
-                    found[class_unit].add(pupil.id)
+        for asked, pupil in self._every_pupil():
+            class_unit = self.class_of(pupil, asked)
+            if class_unit in found and not self.has_left(pupil):
+                found[class_unit].add(pupil.id)
         return {c: frozenset(ids) for c, ids in found.items()}
+
+    def _every_pupil(self) -> Iterator[tuple[str | None, Pupil]]:
+        """All pupils with the class unit that they were asked for; of a broken one what could be read."""
+        for asked, some in self.pupils.items():
+            yield from ((asked, pupil) for pupil, _ in some.items)
+            for reject in some.rejects:
+                if reject.key:
+                    good = salvaged(reject.raw, Pupil, {"id": reject.key})
+                    yield asked, Pupil.model_construct(**{"id": reject.key, "groups": [], **good})
 
     def class_of(self, pupil: Pupil, asked: str | None) -> str | None:
         """The class unit of a pupil who came in the list of a class unit."""
@@ -143,9 +151,7 @@ class School:
     @cached_property
     def memberships(self) -> Mapping[str, frozenset[str]]:
         """Pupil -> the groups that stand in the pupil's own profile, archived ones included."""
-        return {
-            pupil.id: frozenset(g.id for g in pupil.groups) for some in self.pupils.values() for pupil, _ in some.items
-        }
+        return {pupil.id: frozenset(g.id for g in pupil.groups) for _, pupil in self._every_pupil()}
 
     @cached_property
     def fingerprint(self) -> str:

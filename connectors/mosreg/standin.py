@@ -25,7 +25,7 @@ from connectors.standins.region import Institution
 from connectors.standins.server import StandIn
 
 Errors = Literal["modern", "older"]
-Ended = Literal["401", "message"]
+Ended = Literal["401", "message", "text"]
 
 _OUSTED: Final = "Предыдущая сессия работы в ЭЖД завершена. Войдите в ЭЖД заново"
 _DEFAULT_PER_PAGE: Final = 50
@@ -158,7 +158,7 @@ class Portal:
     def _living(self, request: Request) -> tuple[Session, str]:
         session, token = self._session(request)
         if session.is_over:
-            raise Refusal(401, _OUSTED, shown=200 if self._ended == "message" else 401)
+            raise Refusal(401, _OUSTED, shown=401 if self._ended == "401" else 200)
         if token in session.stale or session.tokens[token] <= self._place.now:
             raise Refusal(401, "Срок действия токена истёк")
         return session, token
@@ -413,6 +413,8 @@ class Portal:
         return answer
 
     def _error(self, refusal: Refusal) -> Response:
+        if self._ended == "text" and refusal.shown == 200:
+            return PlainTextResponse(refusal.message)
         if self._errors == "older" or refusal.shown == 200:
             return JSONResponse({"code": refusal.status, "message": refusal.message}, refusal.shown)
         return JSONResponse({"type": "Error", "description": refusal.message, "details": None}, refusal.shown)

@@ -6,19 +6,21 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from canonical.store import Outcome
 from canonical.years import AcademicYear
 from connectors.conformance.harness import make_context, secrets_in_place
 from connectors.contract import Context, Window
+from connectors.errors import ConnectorError
 from connectors.mosreg.standin import Portal, make
 from connectors.registry import connect
 from connectors.standins.region import Institution, make_institution
@@ -29,6 +31,9 @@ NOW = datetime(2026, 10, 27, 18, tzinfo=ZoneInfo("Europe/Moscow"))
 
 Change = Callable[[str, Any], Any]
 """Takes the last part of a path and the decoded answer; gives the answer to send in its place."""
+
+Refuse = Callable[[str, dict[str, str]], int | None]
+"""Takes a path and a query; gives the status with which the request is refused, or null."""
 
 
 @dataclass
@@ -49,6 +54,7 @@ class Listening:
         self.app = app
         self.asked = Asked()
         self.change: Change | None = None
+        self.refuse: Refuse | None = None
         self.before: Callable[[int], None] = lambda _: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +64,9 @@ class Listening:
         query = {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()}
         self.asked.requests.append((scope["path"], query))
         self.before(len(self.asked.requests))
+        if self.refuse and (status := self.refuse(scope["path"], query)):
+            await JSONResponse({"code": status, "message": "Отказ"}, status)(scope, receive, send)
+            return
         parts: list[bytes] = []
         start: list[Message] = []
 
@@ -153,12 +162,18 @@ def window(place: Institution, back: int | None = None, *, until: int | None = N
 
 
 def import_into(desk: Desk, portal: Served, days: Window, *, skipping: bool = True, auth: str = "token") -> Outcome:
-    """One import into a store, as the pipeline does it: unit by unit, skipping what is the same."""
+    """One import into a store, as the pipeline does it: unit by unit, skipping what is the same; lost units stay out."""
     intake = desk.begin(anew=not skipping)
+    wanted = days if days.explicit else replace(days, missed=lambda unit: not intake.is_settled(unit))
 
     async def read(connector: Any) -> None:
-        async for unit in connector.read(days):
-            reading = await unit.read()
+        async for unit in connector.read(wanted):
+            try:
+                reading = await unit.read()
+            except ConnectorError as error:
+                if error.stops == "source":
+                    raise
+                continue
             digest = reading.digest("") if unit.whole else ""
             if not (skipping and digest and intake.skip(unit.name, digest)):
                 batch = reading.make()

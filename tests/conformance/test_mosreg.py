@@ -168,6 +168,45 @@ def is_part(got: Collected, whole: Collected) -> bool:
     return all(whole.records[e].get(k) == r for e, rows in got.records.items() for k, r in rows.items())
 
 
+class TestWhatCannotBeRead:
+    """What the portal refuses for ever is told of, and left out alone."""
+
+    @pytest.mark.parametrize("status", [403, 404, 500])
+    @pytest.mark.parametrize("listed", ["schedule_items", "marks", "attendances"])
+    def test_one_group(self, whole: Whole, school: Served, status: int, listed: str) -> None:
+        school.listening.refuse = lambda path, query: (
+            status if path.endswith(listed) and "510102" in query["group_ids"].split(",") else None
+        )
+        got = read(school)
+        assert list(got.failed) == ["2026/2027 class 7001 access"]
+        assert "510102" in str(got.failed["2026/2027 class 7001 access"])
+        lost = {k for k, x in whole.got.records["lessons"].items() if x.course == "510102"}
+        assert whole.got.records["lessons"].keys() - got.records["lessons"].keys() == lost
+        marks = [m for m in whole.got.records["marks"].values() if m.work.split(":")[0] not in lost]
+        assert list(got.records["marks"].values()) == marks
+        covered = {s.selector_key for _, b in got.batches for s in b.scopes if s.entity in {"lessons", "marks"}}
+        assert not covered & {"510102", "7001"}
+
+    def test_a_teacher_whom_only_a_lesson_names(self, whole: Whole, school: Served) -> None:
+        teacher = next(iter(x.teacher for x in whole.got.records["lessons"].values() if x.teacher))
+        school.listening.change = lambda name, body: without_teacher(name, body, int(teacher))
+        school.listening.refuse = lambda path, _: 500 if path.endswith(f"teacher_profiles/{teacher}") else None
+        got = read(school)
+        assert not got.failed
+        assert got.records["lessons"] == whole.got.records["lessons"]
+        assert whole.got.records["people"].keys() - got.records["people"].keys() == {teacher}
+
+
+def without_teacher(name: str, body: Any, teacher: int) -> Any:
+    """The staff list and the groups without one of the staff."""
+    if name == "teacher_profiles":
+        return [t for t in body if t["id"] != teacher]
+    if name == "groups":
+        for group in body if isinstance(body, list) else body["groups"]:
+            group["teachers"] = [t for t in group["teachers"] if t["id"] != teacher]
+    return body
+
+
 class TestManner:
     def test_nothing_is_written_and_nobody_signed_out(self, whole: Whole, school: Served) -> None:
         assert set(whole.portal.door.visits.methods) == {"GET"}
@@ -222,7 +261,7 @@ def as_day(text: str) -> date:
 
 
 class TestSigningIn:
-    @pytest.mark.parametrize("ended", ["401", "message"])
+    @pytest.mark.parametrize("ended", ["401", "message", "text"])
     def test_a_session_that_ends_midway_is_begun_anew(self, whole: Whole, ended: Any) -> None:
         with served(ended=ended) as portal:
             break_off(portal, 20, portal.portal.end_sessions)
@@ -230,6 +269,10 @@ class TestSigningIn:
             assert not got.failed
             assert is_part(got, whole.got)
             assert portal.portal.logins == 2
+
+    def test_profiles_in_a_wrapper(self, whole: Whole, school: Served) -> None:
+        school.listening.change = lambda name, body: {"data": body} if name == "profile_info" else body
+        assert is_part(read(school, window(school.place, 9)), whole.got)
 
     def test_a_token_that_is_refused_midway_is_renewed(self, whole: Whole, school: Served) -> None:
         vault = MemoryVault()
@@ -390,6 +433,30 @@ class TestInAStore:
         assert {line.split(" ")[0] for line in left} == {"lessons", "works"}  # beyond the look-back: --full sees it
         import_into(filled, school, window(place), skipping=False)
         assert missing(school, filled.contents()) == []
+
+    @pytest.mark.parametrize(
+        "refused",
+        [
+            lambda path, query: path.endswith("schedule_items") and "510102" in query["group_ids"] and 403,
+            lambda path, query: path.endswith("marks") and query["created_at_from"] == "01.09.2026" and 500,
+            lambda path, _: path.endswith("control_forms") and 403,
+        ],
+    )
+    def test_what_was_refused_is_read_later_though_it_lies_before_the_look_back(
+        self, school: Served, tmp_path: Path, refused: Any
+    ) -> None:
+        desk = open_desk(tmp_path)
+        school.listening.refuse = refused
+        import_into(desk, school, window(school.place))
+        import_into(desk, school, window(school.place, 9))
+        assert missing(school, desk.contents())
+        school.listening.refuse = None
+        import_into(desk, school, window(school.place, 9))
+        assert missing(school, desk.contents()) == []
+        asked = len(school.asked.requests)
+        import_into(desk, school, window(school.place, 9))
+        assert not any(q.get("created_at_from") == "01.09.2026" for _, q in school.asked.requests[asked:])
+        desk.store.close()
 
     def test_days_that_were_asked_for_remove_only_there(self, school: Served, filled: Desk) -> None:
         desk = filled

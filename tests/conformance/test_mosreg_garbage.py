@@ -224,6 +224,71 @@ def test_what_stood_before_it_broke_stays(school: Served, filled: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("attendances", {"schedule_lesson_id": None}),
+        ("attendances", {"student_profile_id": {}}),
+        ("attendances", {"absence_reason_id": ["2"]}),
+        ("marks", {"created_at": "вчера"}),
+        ("marks", {"student_profile_id": None}),
+        ("marks", {"name": ["н"]}),
+    ],
+)
+def test_a_broken_absence_removes_nothing(school: Served, filled: Desk, name: str, spoil: dict[str, Any]) -> None:
+    """Also where its own id is not the record's key, and where it stands among the marks only."""
+    before = filled.contents()
+    broken: list[int] = []
+
+    def stands_alone(row: dict[str, Any]) -> bool:
+        key = f"{row['schedule_lesson_id']}:{row['student_profile_id']}"
+        return name == "attendances" or (row["name"] == "н" and is_letter(school, key))
+
+    def change(called: str, body: Any) -> Any:
+        for row in body if called == name else []:
+            if row["id"] in broken or (not broken and stands_alone(row)):
+                broken[:] = [row["id"]]
+                row.update(spoil)
+        return body
+
+    school.listening.change = change
+    ledger = import_into(filled, school, window(school.place, 25), skipping=False).ledger
+    assert len(quarantine(filled, "malformed")) == 1
+    assert {e: c["removed"] for e, c in ledger.items() if c["removed"]} == {}
+    after = filled.contents()
+    assert after["attendance"].keys() == before["attendance"].keys()  # one may come from its «н» now
+    assert {**after, "attendance": {}} == {**before, "attendance": {}}
+
+
+@pytest.mark.parametrize("spoil", [{"final_marks": "нет"}, {"birth_date": "31.02.2013"}, {"last_name": ["Т"]}])
+def test_a_class_is_no_smaller_for_a_broken_pupil(school: Served, filled: Desk, spoil: dict[str, Any]) -> None:
+    """A part of the class that is all but this pupil stays a part."""
+    course = next(iter(school.place.courses.values()))
+    pupil, *others = [90000 + s for s in school.place.pupils_of(course, school.place.now.date())]
+
+    def change(name: str, body: Any) -> Any:
+        if name == "groups":
+            for group in body["groups"]:
+                if group["is_subgroup"] and group["class_unit_id"] == 7000 + course.group:
+                    group.update(is_subgroup=False, student_ids=others)
+        return body
+
+    def breaking(name: str, body: Any) -> Any:
+        if name == "student_profiles":
+            for row in body:
+                row.update(spoil if row["id"] == pupil else {})
+        return change(name, body)
+
+    school.listening.change = change
+    import_into(filled, school, window(school.place, 9))
+    before = filled.contents()
+    assert {g.kind for g in before["groups"].values()} >= {"subgroup"}  # type: ignore[attr-defined]
+    school.listening.change = breaking
+    import_into(filled, school, window(school.place, 9), skipping=False)
+    assert quarantine(filled, "malformed") == {("people", str(pupil))}
+    assert filled.contents() == before
+
+
+@pytest.mark.parametrize(
     ("name", "entity"),
     [
         ("student_profiles", "people"),
