@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from svod.cli.demo import MOMENT
 from svod.demo import CAST
 from tests.sites import ROOT
 
@@ -51,6 +53,14 @@ def test_demo_does_the_whole_job_and_may_be_given_again(tmp_path: Path) -> None:
 
     status = call("--config", document["config"], "--json", "status", folder=tmp_path)
     assert status.returncode == 0, status.stderr
+
+    replay = call("--config", document["config"], "--json", "--now", MOMENT, "replay", folder=tmp_path)
+    assert replay.returncode == 0, replay.stderr
+    stored = Counter[str]()
+    for source in json.loads(replay.stdout)["sources"]:
+        assert source["status"] == "ok", source
+        stored[source["source"].partition("/")[0]] += sum(e["unchanged"] for e in source["entities"].values())
+    assert stored == {key: row["records"] for key, row in told.items()}, "everything stands in the raw archive"
 
     again = call("demo", "--students", "20", folder=tmp_path)
     assert again.returncode == 0, again.stderr
