@@ -16,6 +16,8 @@ from reconcile.names import read_name
 from reconcile.people import Pair, match_people
 from reconcile.ties import LEFT, RIGHT, SIDES, Match, Ties, Views
 
+_LEFT: Final = frozenset({"archive"})
+"""Words of portals for having left that do not tell why (Dnevnik.ru, section on memberships)."""
 ROLES: Final = ("student", "staff")
 _OVER: Final = frozenset({"expelled", "transferred", "academic_leave", "graduated"})
 
@@ -124,6 +126,7 @@ def _latest_last(enrolment: Enrolment) -> tuple[str, str, str]:
 def _stand(e: Enrolment, day: str) -> Stand:
     inside = (e.start is None or e.start <= day) and (e.end is None or day <= e.end)
     here: bool | None = inside and not (e.end is None and e.status in _OVER)
-    if here and e.status is None and e.end is None and "status" in (e.raw or {}):
-        here = None  # the portal says how, in a word that is not understood
+    word = (e.raw or {}).get("status") if e.status is None else None
+    if here and e.end is None and word is not None:
+        here = False if str(word).casefold() in _LEFT else None  # how, is said in a word that is not understood
     return Stand(e.key, e.person, e.group, here, e.start, e.end, e.status)
