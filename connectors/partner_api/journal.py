@@ -182,15 +182,16 @@ def lesson_keys(view: View, lessons: Answer) -> list[str]:
     return [key for item in items_of(lessons) if view.is_own(item) and (key := key_of(item))]
 
 
-def journal_batch(view: View, lessons: Answer, marks: Answer, logs: Sequence[Answer], days: Stretch) -> Batch:
-    """The batch of one group and one stretch of days."""
-    batch = begun((lessons, marks, *logs))
+def journal_batch(view: View, lessons: Answer, marks: Answer | None, logs: Sequence[Answer], days: Stretch) -> Batch:
+    """The batch of one group and one stretch of days; without marks where there are no lessons to have any."""
+    batch = begun(answer for answer in (lessons, marks, *logs) if answer)
     own = [item for item in items_of(lessons) if view.is_own(item)]
     others = {key_of(item) for item in items_of(lessons) if not view.is_own(item)}
-    own_marks = [item for item in items_of(marks) if id_of(item, "lesson") not in others - {None}]
+    own_marks = [m for m in (items_of(marks) if marks else ()) if id_of(m, "lesson") not in others - {None}]
     given = _Given(own, own_marks, [entry for log in logs for entry in items_of(log)])
     _add_lessons(batch, view, own, given, lessons.origin)
-    _add_marks(batch, view, given, marks.origin)
+    if marks:
+        _add_marks(batch, view, given, marks.origin)
     for log in logs:
         _add_attendance(batch, view, items_of(log), log.origin)
     for group in view.family:

@@ -329,13 +329,13 @@ class Reader:
         return adopted
 
     async def _read_piece(self, group: str, view: View, piece: Stretch, lessons: Answer) -> Reading:
-        marks = await listed(self.api.marks(group, piece.start, piece.end))
+        marks = await listed(self.api.marks(group, piece.start, piece.end)) if items_of(lessons) else None
         keys = lesson_keys(view, lessons)
         parts = [keys[n : n + LESSONS_AT_ONCE] for n in range(0, len(keys), LESSONS_AT_ONCE)]
         logs = await gathered(*(listed(self.api.log_entries(part)) for part in parts))
         make = partial(journal_batch, view, lessons, marks, logs, piece)
         context = _digest(self.work_types, view.bells, view.family, sorted(view.elsewhere))
-        return Reading((lessons, marks, *logs), make, context)
+        return Reading([a for a in (lessons, marks, *logs) if a], make, context)
 
     # -- marks of periods, and the end ---------------------------------------------------------------------------
 

@@ -476,6 +476,12 @@ class TestManners:
         assert door.visits.methods["POST"] == len(posts)
         assert Counter(posts)["/v2.0/authorizations"] == 1
 
+    def test_marks_are_asked_for_only_where_there_are_lessons(self) -> None:
+        _, door = read(school())
+        asked = Counter(m[1] for p in door.visits.paths if (m := re.search(r"/(marks|lessons)/\d{4}-", p)))
+        assert 0 < asked["marks"] < asked["lessons"]
+        assert not [p for p in door.visits.paths if "/marks/2027-07" in p]
+
     def test_it_keeps_the_limits(self) -> None:
         _, door = read(school(), window=AUTUMN, requests_per_second=60, concurrency=2)
         assert door.visits.most_at_once <= 2
