@@ -14,59 +14,10 @@ from reconcile import keeping
 from reconcile.differences import COMPARED
 from reconcile.keeping import DecisionError, NoSuchDiscrepancyError
 from reconcile.life import STATES, Discrepancy
+from svod.cli.discrepancy_words import ENTITY, FIELD, STATE, evidence, value_said
 from svod.cli.frame import FAILED, Frame
 from svod.cli.sources import Institutions
 
-ENTITY: Final = {
-    "people": "человек",
-    "groups": "группа",
-    "enrolments": "состав группы",
-    "subjects": "предмет",
-    "periods": "период",
-    "courses": "курс",
-    "lessons": "урок",
-    "attendance": "посещаемость",
-    "marks": "отметка",
-    "period_marks": "итоговая отметка",
-}
-STATE: Final = {
-    "new": "новое",
-    "confirmed": "подтверждено",
-    "back": "вернулось",
-    "accepted": "принято",
-    "resolved": "исправлено",
-    "fixed": "закрыто",
-}
-FIELD: Final = {
-    "family_name": "фамилия",
-    "given_name": "имя",
-    "patronymic": "отчество",
-    "birth_date": "дата рождения",
-    "sex": "пол",
-    "position": "должность",
-    "snils": "СНИЛС",
-    "level": "класс или курс",
-    "speciality_code": "код специальности",
-    "speciality_name": "специальность",
-    "department": "отделение",
-    "curator": "куратор",
-    "status": "состояние",
-    "start": "начало",
-    "end": "конец",
-    "teachers": "преподаватели",
-    "planned_hours": "часов по плану",
-    "topic": "тема",
-    "homework": "домашнее задание",
-    "teacher": "преподаватель",
-    "kind": "вид занятия",
-    "hours": "часов",
-    "room": "кабинет",
-    "starts_at": "время",
-    "number": "номер урока",
-    "minutes_late": "минут опоздания",
-    "reason": "причина",
-    "value": "значение",
-}
 KINDS: Final = ("missing_left", "missing_right", "differs", "duplicate", "ambiguous")
 HEAD: Final = ["Номер", "Что", "О чём", "Расхождение", "Слева", "Справа", "Обнаружено", "Состояние"]
 
@@ -182,8 +133,8 @@ def _list(frame: Frame, some: Sequence[Discrepancy], *, empty: str) -> None:
                 ENTITY[d.entity],
                 d.about,
                 _what(d),
-                _said(d.left_source, d.left_key, d.left_value),
-                _said(d.right_source, d.right_key, d.right_value),
+                _said(d, d.left_source, d.left_key, d.left_value),
+                _said(d, d.right_source, d.right_key, d.right_value),
                 d.first_at[:16].replace("T", " "),
                 STATE[d.state],
             ]
@@ -206,8 +157,8 @@ def _what(one: Discrepancy) -> str:
     return f"различается: {FIELD.get(one.field or '', one.field)}"
 
 
-def _said(source: str, key: str | None, value: str | None) -> str:
-    return "" if key is None else f"{source}: {key if value is None else value}"
+def _said(one: Discrepancy, source: str, key: str | None, value: str | None) -> str:
+    return "" if key is None else f"{source}: {key if value is None else value_said(one.entity, one.field, value)}"
 
 
 def discrepancies_show(context: typer.Context, discrepancy: Annotated[str, typer.Argument(metavar="ID")]) -> None:
@@ -269,7 +220,7 @@ def people_candidates(context: typer.Context, institution: Institutions = None) 
     frame.table(
         ["Номер", "Слева", "Справа", "Вероятность", "Что известно"],
         [
-            [c.id, _person(c.left), _person(c.right), f"{c.match.score:.2f}".replace(".", ","), c.match.how]
+            [c.id, _person(c.left), _person(c.right), f"{c.match.score:.2f}".replace(".", ","), evidence(c.match.how)]
             for c in found
         ],
         empty="сомнительных пар нет",
