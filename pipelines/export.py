@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from canonical.cleaning import encode
 from canonical.entities import ENTITIES
 from canonical.store import SourceRow, Store, batch_at, micros, sources, versions
+from canonical.writing import explained, whole_file
 
 
 def export_ndjson(
@@ -30,8 +31,12 @@ def export_ndjson(
     Returns:
         How many records each file holds.
 
+    Raises:
+        WriteError: a file cannot be written.
+
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     wanted = set(institutions)
     keys = set(source_keys)
     counts: dict[str, int] = {}
@@ -41,13 +46,11 @@ def export_ndjson(
             s for s in sources(connection) if (not wanted or s.institution in wanted) and (not keys or s.key in keys)
         ]
         for entity in ENTITIES:
-            draft = folder / f".{entity}.part"
             counts[entity] = 0
-            with draft.open("wb") as file:
+            with whole_file(folder / f"{entity}.ndjson") as file:
                 for line in _lines(connection, chosen, entity, batch, with_removed=with_removed):
                     file.write(line)
                     counts[entity] += 1
-            draft.replace(folder / f"{entity}.ndjson")
     return counts
 
 
