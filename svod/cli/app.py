@@ -3,23 +3,81 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.logging import RichHandler
+from typer.core import TyperGroup
 
-from canonical.store import StoreError
-from connectors.errors import ConnectorError, SourceConfigError
+from canonical.writing import WriteError
 from svod import __version__
-from svod.cli import completeness, demo, files, findings, journal, login, reconcile, reports, rules, sources, stand
-from svod.cli.frame import WRONG, Frame
+from svod.cli.frame import WRONG, Frame, mute
 from svod.cli.moments import parse_moment
-from svod.settings import SettingsError
+
+COMMANDS: Final = {
+    "init": ("sources", "Write a commented svod.toml here, and create the store."),
+    "check": (
+        "sources",
+        "Ask each source whether it is reachable, whether the credentials are good, and what they let us read.",
+    ),
+    "import": ("sources", "Read from the portals into the store."),
+    "replay": ("sources", "Map the archived raw answers again, without the portals."),
+    "login": ("login", "Sign in once for a portal that gives tokens to people only; what can be refreshed is kept."),
+    "files": ("files", "Exported files and their layouts."),
+    "quarantine": ("journal", "Records that could not be stored, each with its reason and raw form."),
+    "runs": ("journal", "What ran, when, how long, with what ledger."),
+    "status": ("journal", "Show what each source last delivered, and what waits for a person."),
+    "export": ("journal", "The canonical journal as files."),
+    "reconcile": (
+        "reconcile",
+        "Match people and journals between the sources of an institution, and list where they differ.",
+    ),
+    "discrepancies": ("reconcile", "The life of what reconcile found."),
+    "people": ("reconcile", "Doubtful matches of people, for a person to decide."),
+    "completeness": (
+        "completeness",
+        "Hold the journals against the rules: what is unfilled, since when, and who answers.",
+    ),
+    "findings": ("findings", "The life of what completeness found."),
+    "rules": ("rules", "The rules, each with the clause it comes from."),
+    "report": ("reports", "List the reports, or print one: for one institution, or consolidated over all."),
+    "standin": (
+        "stand",
+        "Start one stand-in portal by itself; the first line on standard output says how to reach it.",
+    ),
+    "demo": (
+        "demo",
+        "Start stand-in portals, and do the whole job on them: check, import, reconcile, completeness, reports.",
+    ),
+}
+"""Each command: the module of `svod.cli` whose `register` adds it, and what it does, in the words of its own help.
+
+A module is loaded when one of its commands is called: to load them all would take longer than most commands take.
+"""
+
+
+class _Commands(TyperGroup):
+    """Knows every command by name, and loads the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_module(COMMANDS[name][0])[name] if name else None, rest
+
+
+def load_module(name: str) -> dict[str, Any]:
+    """The commands of a module of `svod.cli`, by name."""
+    part = typer.Typer(rich_markup_mode=None)
+    import_module(f"svod.cli.{name}").register(part)
+    return dict(typer.main.get_group(part).commands)
+
 
 app = typer.Typer(
     name="svod",
+    cls=_Commands,
     help="Reads the electronic journals of many schools from their portals, reconciles them, finds what is unfilled and reports.",
     no_args_is_help=True,
     add_completion=False,
@@ -61,8 +119,12 @@ def _globals(
     logging.getLogger("svod").setLevel(level)
 
 
-for _commands in (sources, login, files, journal, reconcile, completeness, findings, rules, reports, stand, demo):
-    _commands.register(app)
+def _not_loaded() -> None:
+    """Stands for a command until it is called."""
+
+
+for _name, (_, _help) in COMMANDS.items():
+    app.command(_name, help=_help)(_not_loaded)
 
 
 def run(arguments: list[str]) -> int:
@@ -70,6 +132,8 @@ def run(arguments: list[str]) -> int:
     frame = Frame(json="--json" in arguments, verbose=bool({"-v", "--verbose"} & set(arguments)))
     try:
         outcome = app(args=hoisted(arguments), standalone_mode=False, obj=frame, prog_name="svod")
+        with frame.aloud():
+            pass  # what is left of the output leaves now, while it can be told if it cannot
     except BaseException as error:  # noqa: BLE001 - the one place that decides how an error is told
         return _tell(frame, error)
     finally:
@@ -79,8 +143,35 @@ def run(arguments: list[str]) -> int:
 
 def _tell(frame: Frame, error: BaseException) -> int:
     """Says what went wrong and what to do; gives the exit status. A trace only with `-v`."""
-    if frame.verbose and not isinstance(error, typer.TyperException):
+    if frame.verbose and not isinstance(error, typer.TyperException | BrokenPipeError):
         traceback.print_exception(error)
+    match error:
+        case typer.TyperException():
+            where = getattr(getattr(error, "ctx", None), "command_path", "svod")
+            frame.fail(f"{where}: {error.format_message().rstrip('.')}; see {where} --help", "usage", WRONG)
+        case KeyboardInterrupt() | typer.Abort():
+            frame.complain("stopped; what had been committed stays")
+            return 130
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 1
+        case BrokenPipeError():
+            mute(sys.stdout)  # whoever read it has what they wanted
+        case WriteError():
+            frame.fail(str(error), "file")
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            frame.fail(f"{where}{error.strerror or error}; run it again with -v to see what was being done", "file")
+        case _:
+            _tell_ours(frame, error)
+    return frame.status
+
+
+def _tell_ours(frame: Frame, error: BaseException) -> None:
+    # they take long to load, and are loaded already if one of them was raised
+    from canonical.store import StoreError  # noqa: PLC0415
+    from connectors.errors import ConnectorError, SourceConfigError  # noqa: PLC0415
+    from svod.settings import SettingsError  # noqa: PLC0415
+
     match error:
         case SettingsError():
             frame.fail(str(error), "configuration", WRONG)
@@ -90,20 +181,9 @@ def _tell(frame: Frame, error: BaseException) -> int:
             frame.fail(str(error), error.code)
         case StoreError():
             frame.fail(str(error), "store")
-        case typer.TyperException():
-            where = getattr(getattr(error, "ctx", None), "command_path", "svod")
-            frame.fail(f"{where}: {error.format_message().rstrip('.')}; see {where} --help", "usage", WRONG)
-        case KeyboardInterrupt() | typer.Abort():
-            frame.complain("stopped; what had been committed stays")
-            return 130
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else 1
-        case OSError():
-            frame.fail(f"{error.filename or 'a file'}: {error.strerror or error}", "file")
         case _:
             what = f"svod failed by its own fault ({type(error).__name__})"
             frame.fail(f"{what}: run it again with -v and send the trace to its developers", "internal_error")
-    return frame.status
 
 
 def hoisted(arguments: list[str]) -> list[str]:
