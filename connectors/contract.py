@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from canonical.batch import Batch, Origin
 from canonical.scales import Scale
 from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
 from connectors.errors import SourceConfigError
-from connectors.http import Answer, Manner, Session
+from connectors.http import Answer, Manner, Session, may_be_sent
 
 # -- how a source is set up ------------------------------------------------------------------------------------------
 
@@ -49,6 +49,7 @@ class Secret(BaseModel):
     env: str | None = None
     file: FilePath | None = None
     keyring: str | None = None
+    _key: str = PrivateAttr(default="")
 
     @model_validator(mode="before")
     @classmethod
@@ -64,34 +65,79 @@ class Secret(BaseModel):
         return self
 
     def reveal(self) -> str:
-        """The secret itself.
+        """The secret itself, without blanks and line ends around it.
 
         Raises:
-            SourceConfigError: it is not where it should be.
+            SourceConfigError: it is not where it should be, or cannot be one. Says at which key, and where it is kept.
 
         """
+        value = self._kept().strip()
+        if not value:
+            raise self._wrong("is empty; put the secret there")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self._wrong("is not text in UTF-8; write the secret there anew") from None
+        return value
+
+    def stands_at(self, key: str) -> None:
+        """Tells the secret the key of the configuration that it belongs to, for its messages."""
+        self._key = key
+
+    def _kept(self) -> str:
         if self.env is not None:
-            value = os.environ.get(self.env)
-            if not value:
-                raise SourceConfigError(f"the environment variable {self.env} is not set; it should hold a secret")
-            return value
+            if self.env not in os.environ:
+                raise self._wrong("is not set; put the secret there")
+            return os.environ[self.env]
         if self.file is not None:
             try:
-                return Path(self.file).read_text(encoding="utf-8").strip()
+                return Path(self.file).read_text(encoding="utf-8-sig")
             except OSError as error:
-                raise SourceConfigError(f"the secret file {self.file} cannot be read: {error.strerror}") from None
-        return _from_keyring(self.keyring or "")
+                raise self._wrong(f"cannot be read: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise self._wrong("is not text in UTF-8; write the secret there anew") from None
+        return self._from_keyring(self.keyring or "")
+
+    def _from_keyring(self, service: str) -> str:
+        try:
+            import keyring  # noqa: PLC0415 - an optional package, asked for only where the configuration names it
+        except ImportError:
+            raise self._wrong('needs the package "keyring": pip install keyring') from None
+        try:
+            value: str | None = keyring.get_password(service, "svod")
+        except keyring.errors.KeyringError as error:
+            raise self._wrong(f"cannot be opened ({type(error).__name__}); unlock it, or use env or file") from None
+        if not value:
+            raise self._wrong(f"holds no password of user svod for the service {service!r}")
+        return value
+
+    def _wrong(self, what: str) -> SourceConfigError:
+        kept = (
+            f"the environment variable {self.env}"
+            if self.env is not None
+            else f"the secret file {self.file}"
+            if self.file is not None
+            else "the keyring"
+        )
+        return SourceConfigError(f"{self._key}{': ' if self._key else ''}{kept} {what}")
 
 
-def _from_keyring(service: str) -> str:
-    try:
-        import keyring  # noqa: PLC0415 - an optional package, asked for only where the configuration names it
-    except ImportError:
-        raise SourceConfigError('{ keyring = … } needs the package "keyring": pip install keyring') from None
-    value: str | None = keyring.get_password(service, "svod")
-    if not value:
-        raise SourceConfigError(f"the keyring holds no password of user svod for the service {service!r}")
-    return value
+class Token(Secret):
+    """A secret that is sent as a header, which not every character may stand in."""
+
+    def reveal(self) -> str:
+        """As `Secret.reveal`; a secret with a character that no header may hold is refused too."""
+        value = super().reveal()
+        if not may_be_sent(value):
+            raise self._wrong("holds a character that no token has (a line end, or other than ASCII); copy it anew")
+        return value
+
+
+def name_secrets(table: BaseModel, key: str) -> None:
+    """Tells the secrets of a table of the configuration where they stand; `key` is the table's own."""
+    for name, value in table:
+        if isinstance(value, Secret):
+            value.stands_at(f"{key}.{name}")
 
 
 class TokenAuth(BaseModel):
@@ -99,7 +145,7 @@ class TokenAuth(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: Literal["token"]
-    token: Secret
+    token: Token
 
 
 class OAuth(BaseModel):
@@ -157,6 +203,12 @@ class SourceConfig(BaseModel):
     layout: str | tuple[str, ...] | None = None
     partial: bool = False
     har: str | None = None
+
+    @model_validator(mode="after")
+    def _secrets_know_their_keys(self) -> SourceConfig:
+        if self.auth is not None:
+            name_secrets(self.auth, "auth")
+        return self
 
 
 # -- what a connector says of itself ---------------------------------------------------------------------------------

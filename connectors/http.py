@@ -11,7 +11,9 @@ import asyncio
 import email.utils
 import http.cookiejar
 import ipaddress
+import os
 import re
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -504,8 +506,13 @@ class Network:
         return self._jar
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        client = self._idle.pop() if self._idle else self._connect()
         where = request.signature if request.method == "GET" else f"{request.method} {request.path}"
+        for name, value in headers.items():
+            if not may_be_sent(value):
+                raise SourceConfigError(
+                    f"{where}: the header {name} holds a character that no header may; copy the secrets of auth anew"
+                )
+        client = self._idle.pop() if self._idle else self._connect()
         try:
             async with asyncio.timeout(self._patience.total):
                 return await self._exchange(client, request, headers)
@@ -514,7 +521,7 @@ class Network:
         except httpx.TimeoutException as error:
             raise UnavailableError(f"{where}: no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
-            raise UnavailableError(f"{where}: the connection failed ({type(error).__name__}: {error})") from None
+            raise UnavailableError(f"{where}: the connection failed ({_why(error)})") from None
         finally:
             self._idle.append(client)
 
@@ -564,6 +571,28 @@ class Network:
             await client.aclose()
         self._all.clear()
         self._idle.clear()
+
+
+def may_be_sent(value: str) -> bool:
+    """Whether a text may stand in a header: printable ASCII without blanks around it."""
+    return value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _why(error: httpx.HTTPError) -> str:
+    """The kind of a failure, never the library's own words: those can hold an address or a header with a secret."""
+    causes: list[BaseException] = [error]
+    for one in causes:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return f"the portal's certificate is not trusted: {one.verify_message}; see ca_bundle"
+        if isinstance(one, socket.gaierror):
+            return "its host's name is not known"
+        if isinstance(one, ssl.SSLError):
+            return f"TLS: {one.reason or type(one).__name__}"
+        if isinstance(one, OSError) and one.errno:
+            return os.strerror(one.errno).lower()
+        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else (one.__cause__ or one.__context__,)
+        causes += [c for c in inner if c is not None and c not in causes]
+    return type(error).__name__
 
 
 def check_base_url(url: str) -> None:

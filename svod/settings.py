@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.toml_files import ConfigError, checked, near, read_toml
-from connectors.contract import Institution, Secret, SourceConfig
+from connectors.contract import Institution, Secret, SourceConfig, name_secrets
 from connectors.errors import ConnectorError
 from connectors.files.layouts.model import CANONICAL, load_layout
 from connectors.registry import manifest
@@ -53,6 +53,11 @@ class SecretsSettings(_Table):
 
     key: Secret | None = None
 
+    @model_validator(mode="after")
+    def _know_their_keys(self) -> SecretsSettings:
+        name_secrets(self, "secrets")
+        return self
+
 
 class InstitutionSettings(_Table):
     """One `[[institution]]` with its `[[institution.source]]`."""
@@ -78,6 +83,13 @@ class InstitutionSettings(_Table):
     @model_validator(mode="after")
     def _unique(self) -> InstitutionSettings:
         _no_twins("source key", [s.key for s in self.source])
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_know_their_keys(self) -> InstitutionSettings:
+        for source in self.source:
+            if source.auth is not None:
+                name_secrets(source.auth, f"institution {self.key}, source {source.key}: auth")
         return self
 
     @property

@@ -1,0 +1,71 @@
+"""What goes wrong on a first day: portals that are away, secrets and folders that are not as they should be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from canonical.entities import Person
+from connectors.dnevnik.standin import make
+from connectors.standins.region import make_institution
+from connectors.standins.server import StandIn, serving
+from tests.sites import Installation, write_folder
+
+NOW = datetime(2026, 11, 20, 18, tzinfo=ZoneInfo("Europe/Moscow"))
+TOKEN = {"kind": "token", "token": {"env": "A_TOKEN"}}
+
+
+@pytest.fixture(scope="module")
+def standin() -> StandIn:
+    return make(make_institution("kruk", "school", students=12, now=NOW, zone=NOW.tzinfo))
+
+
+@pytest.fixture
+def portal(standin: StandIn) -> Iterator[str]:
+    with serving(standin.app) as base:
+        yield base
+
+
+def with_folder(folder: Path) -> Installation:
+    """An installation with a source that is sound."""
+    write_folder(folder / "drop", [Person(key="p1", role="student")])
+    return Installation(folder).institution("a").source("f", "files", layout="canonical", path="drop")
+
+
+class TestSecrets:
+    def test_a_token_with_a_line_end_is_good_and_a_wrong_one_is_never_shown(
+        self, standin: StandIn, portal: str, tmp_path: Path
+    ) -> None:
+        place = with_folder(tmp_path)
+        place.source("portal", "dnevnik", base_url=portal, remote_id=standin.remote_id, auth=TOKEN)
+        good = standin.auth["token"]["token"]
+        assert place.run("check", "portal", env={"A_TOKEN": f"{good}\n"}).returncode == 0
+        for wrong in (f"{good[:9]}\n{good[9:]}", f"{good}ё"):
+            told = [
+                place.run(*words, status=1, env={"A_TOKEN": wrong})
+                for words in (["check"], ["import"], ["--json", "check"], ["--json", "import"])
+            ]
+            status = place.run("--json", "status")
+            for done in (*told, status):
+                assert good[:9] not in done.stdout + done.stderr
+            assert "institution a, source portal: auth.token: the environment variable A_TOKEN holds" in told[0].stderr
+            assert {s["source"]: s["ok"] for s in json.loads(told[2].stdout)["sources"]} == {
+                "a/f": True,
+                "a/portal": False,
+            }
+            assert {s["source"]: s["state"] for s in json.loads(status.stdout)["sources"]}["a/portal"] == "failed"
+            assert [s["error"]["code"] for s in json.loads(told[3].stdout)["sources"] if s["error"]] == [
+                "source_config"
+            ]
+
+    def test_the_key_of_the_store_is_found_wanting_at_once(self, tmp_path: Path) -> None:
+        place = with_folder(tmp_path)
+        place.config = '[secrets]\nkey = { env = "NO_SUCH_KEY" }\n' + place.config
+        place.institution("b")
+        done = place.run("check", status=2)
+        assert "svod.toml: secrets.key: the environment variable NO_SUCH_KEY is not set" in done.stderr
