@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import date
 from functools import partial
 
 import msgspec
@@ -104,7 +105,7 @@ class GroupReading:
                 found.unread.append(book)
 
     async def _read_sheets(self, found: Found) -> None:
-        """The sheets of terms that have begun: the current one, and others as of their last day."""
+        """The sheets of terms that have begun: the current one, and others as of their last day that has come."""
         active = [b for b in found.books if b.active]
         current = active[0] if len(active) == 1 else None
         due = [b for b in found.inside if self._is_due(b, current)]
@@ -118,10 +119,15 @@ class GroupReading:
     def _is_due(self, book: Gradebook, current: Gradebook | None) -> bool:
         """Whether a sheet can hold something, and speaks as of a day in the window."""
         today = self._context.today()
-        as_of = today if book is current else book.end or today
+        as_of = today if book is current else self._as_of(book)
         begun = book.start is None or book.start <= today
         asked = not self._window.explicit or self._window.since <= as_of <= self._window.until
         return begun and asked and (book is current or None not in book.term)
+
+    def _as_of(self, book: Gradebook) -> date:
+        """The last day of a term that has come."""
+        today = self._context.today()
+        return min(book.end or today, today)
 
     async def _sheet(self, book: Gradebook, current: Gradebook | None) -> Answer:
         kind, number = book.term
@@ -129,8 +135,7 @@ class GroupReading:
             answer = await unless_denied(self._client.sheet(self._group))
             if answer and speaks_of(answer, book):
                 return answer
-        as_of = book.end or self._context.today()
-        answer = await self._client.sheet_as_of(self._group, kind or "Semester", number or 1, as_of)
+        answer = await self._client.sheet_as_of(self._group, kind or "Semester", number or 1, self._as_of(book))
         if not speaks_of(answer, book):
             raise UnexpectedAnswerError(f"{answer.origin.request}: the sheet is of another term")
         return answer
