@@ -1,26 +1,31 @@
-"""What every command has: configuration, clock, store, and one way to speak."""
+"""What every command has: configuration, clock, store, and one way to speak.
+
+What takes long to load is loaded when a command needs it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from canonical.store import Brake, Store
-from connectors.archive import FolderArchive, NoArchive
-from connectors.errors import SourceConfigError
-from connectors.vault import open_vault, pseudonyms
-from pipelines.workplace import SourceJob, Workplace
-from svod.settings import InstitutionSettings, SettingsError, Site, load
+from canonical.writing import explained
+
+if TYPE_CHECKING:
+    from canonical.store import Store
+    from pipelines.workplace import SourceJob, Workplace
+    from svod.settings import InstitutionSettings, Site
 
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 """Exit statuses (contract.md)."""
@@ -42,18 +47,34 @@ class Frame:
 
     @cached_property
     def site(self) -> Site:
+        from svod.settings import load  # noqa: PLC0415 - see above
+
         return load(self.config)
 
     @cached_property
     def store(self) -> Store:
+        from canonical.store import Store  # noqa: PLC0415 - see above
+
         return Store(self.site.store_url, self.clock)
 
     def clock(self) -> datetime:
         """The moment: `--now`, else the machine's, always with an offset."""
         return self.now or datetime.now(UTC).astimezone()
 
+    @property
+    def zone(self) -> tzinfo | None:
+        """Where the clock stands, for times that are of no institution; null: where the machine does."""
+        return self.now.tzinfo if self.now else None
+
     @cached_property
     def work(self) -> Workplace:
+        from canonical.store import Brake  # noqa: PLC0415 - see above
+        from connectors.archive import FolderArchive, NoArchive  # noqa: PLC0415 - see above
+        from connectors.errors import SourceConfigError  # noqa: PLC0415 - see above
+        from connectors.vault import open_vault, pseudonyms  # noqa: PLC0415 - see above
+        from pipelines.workplace import Workplace  # noqa: PLC0415 - see above
+        from svod.settings import SettingsError  # noqa: PLC0415 - see above
+
         settings = self.site.settings
         try:
             key = settings.secrets.key.reveal() if settings.secrets.key else None
@@ -81,6 +102,8 @@ class Frame:
             SettingsError: nothing of that name is configured.
 
         """
+        from svod.settings import SettingsError  # noqa: PLC0415 - see above
+
         chosen = self.site.institutions(institutions)
         jobs = [self._job(i, n) for i in chosen for n in range(len(i.source))]
         names = list(sources)
@@ -91,6 +114,8 @@ class Frame:
         return [j for j in jobs if not names or j.key in names or j.config.key in names]
 
     def _job(self, institution: InstitutionSettings, number: int) -> SourceJob:
+        from pipelines.workplace import SourceJob  # noqa: PLC0415 - see above
+
         source = institution.source[number]
         return SourceJob(
             institution.place, source, self.site.scale(institution), self.site.layouts(institution, source)
@@ -100,21 +125,47 @@ class Frame:
 
     @cached_property
     def console(self) -> Console:
-        return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+        return _Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
     @cached_property
     def errors(self) -> Console:
-        return Console(stderr=True, highlight=False, soft_wrap=True)
+        return _Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def aloud(self) -> Iterator[None]:
+        """Something is written to standard output, and all of it has left when this ends.
+
+        A reader who has gone (`| head`) has got what they wanted: the command goes on, and says no more.
+
+        Raises:
+            WriteError: it cannot be written.
+
+        """
+        with explained("standard output"):
+            try:
+                yield
+                sys.stdout.flush()
+            except BrokenPipeError:
+                mute(sys.stdout)
+            except OSError:
+                mute(sys.stdout)
+                raise
 
     def give(self, document: Any) -> None:
         """The one JSON document of a call with `--json`."""
         self.spoken = True
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+        with self.aloud():
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
     def say(self, text: str) -> None:
         """A line for people; not with `--json` or `-q`."""
         if not self.json and not self.quiet:
-            self.console.print(text, markup=False)
+            self.show(text)
+
+    def show(self, what: RenderableType, *, end: str = "\n", soft_wrap: bool = False) -> None:
+        """What a person has asked to see: `-q` does not take it away."""
+        with self.aloud():
+            self.console.print(what, markup=False, end=end, soft_wrap=soft_wrap)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing") -> None:
         """A table for people; not with `--json`."""
@@ -124,7 +175,7 @@ class Frame:
         for row in rows:
             made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
         if made.row_count:
-            self.console.print(made)
+            self.show(made)
         else:
             self.say(empty)
 
@@ -138,3 +189,15 @@ class Frame:
         self.status = status
         if self.json and not self.spoken:
             self.give({"error": {"code": code, "message": message}})
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        mute(self.file)
+
+
+def mute(stream: IO[str]) -> None:
+    """Lets a stream lead nowhere, so that what it still holds does not fail once more when the program ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
