@@ -67,13 +67,21 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def _explain(file: Path, model: type[BaseModel], problem: Any, outer: str, unions: frozenset[str]) -> str:
     loc = _without_variants(problem["loc"], unions)
+    said = problem.get("ctx", {})
     place = outer + "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
+    place = f"{place}.{said['at']}" if "at" in said else place
     place = place.lstrip(".") or "the file"
     if problem["type"] == "extra_forbidden":
         *above, name = loc
         return f"{file}: {place}: unknown key{near(str(name), _keys_at(model, above))}"
     if problem["type"] == "missing":
         return f"{file}: {place}: is missing"
+    if problem["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        key = said["discriminator"].strip("'")
+        known = _tags(model, loc, key)
+        if "tag" not in said:
+            return f"{file}: {place}.{key}: is missing; it is one of {', '.join(known)}"
+        return f"{file}: {place}.{key}: {said['tag']!r} is none of {', '.join(known)}{near(said['tag'], known)}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{file}: {place}: {message[0].lower()}{message[1:]}"
 
@@ -84,7 +92,17 @@ def _without_variants(loc: Sequence[int | str], unions: frozenset[str]) -> list[
 
 def _keys_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
     """The keys that a table at this place may have."""
-    here: list[Any] = [model]
+    return [f.alias or name for table in _tables_at(model, loc) for name, f in table.model_fields.items()]
+
+
+def _tags(model: type[BaseModel], loc: Iterable[int | str], key: str) -> list[str]:
+    """The values of the key that tells the tables at this place apart."""
+    fields = (table.model_fields[key] for table in _tables_at(model, loc))
+    return [tag for field in fields for tag in typing.get_args(field.annotation)]
+
+
+def _tables_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[type[BaseModel]]:
+    here: list[type[BaseModel]] = [model]
     for part in loc:
         if isinstance(part, str):
             here = [
@@ -92,7 +110,7 @@ def _keys_at(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
                 for table in here
                 for inner in (_models(table.model_fields[part].annotation) if part in table.model_fields else [table])
             ]
-    return [f.alias or name for table in here for name, f in table.model_fields.items()]
+    return here
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

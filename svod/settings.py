@@ -9,6 +9,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from sqlalchemy import make_url
 
 from canonical.calendar import SchoolCalendar
@@ -82,7 +83,7 @@ class InstitutionSettings(_Table):
 
     @model_validator(mode="after")
     def _unique(self) -> InstitutionSettings:
-        _no_twins("source key", [s.key for s in self.source])
+        _no_twins("source", [s.key for s in self.source])
         return self
 
     @model_validator(mode="after")
@@ -117,7 +118,7 @@ class Settings(_Table):
 
     @model_validator(mode="after")
     def _unique(self) -> Settings:
-        _no_twins("institution key", [i.key for i in self.institution])
+        _no_twins("institution", [i.key for i in self.institution])
         return self
 
 
@@ -146,7 +147,8 @@ class Site:
         wanted = list(keys)
         for key in wanted:
             if key not in known:
-                raise SettingsError(f"{self.file}: there is no institution {key!r}{near(key, known)}")
+                hint = near(key, known) or f"; there are: {', '.join(known) or 'none'}"
+                raise SettingsError(f"{self.file}: there is no institution {key!r}{hint}")
         return [i for i in self.settings.institution if not wanted or i.key in wanted]
 
     def scale(self, institution: InstitutionSettings) -> Scale:
@@ -277,7 +279,10 @@ def shipped() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "config"
 
 
-def _no_twins(what: str, names: list[str]) -> None:
-    twins = sorted({n for n in names if names.count(n) > 1})
-    if twins:
-        raise ValueError(f"{what} {twins[0]!r} stands twice")
+def _no_twins(table: str, keys: list[str]) -> None:
+    """Keys of the tables `[[institution]]`, or `[[institution.source]]`, must differ."""
+    for number, key in enumerate(keys):
+        first = keys.index(key)
+        if first != number:
+            said = {"at": f"{table}[{number + 1}].key", "key": repr(key), "first": f"{table}[{first + 1}]"}
+            raise PydanticCustomError("twin", "{key} stands twice: {first} has it already", said)

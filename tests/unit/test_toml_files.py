@@ -64,3 +64,33 @@ def test_the_name_of_a_variant_stands_in_no_message(tmp_path: Path) -> None:
         f"{file}: institution[1].source[1].auth.token: is missing",
         f"{file}: institution[1].source[1].auth.tokn: unknown key; did you mean 'token'?",
     ]
+
+
+INSTITUTION = '[[institution]]\nkey = "a"\nname = "A"\nkind = "school"\n'
+SOURCE = '[[institution.source]]\nkey = "p"\nconnector = "files"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (INSTITUTION + SOURCE + 'auth = { kind = "tokn" }', "institution[1].source[1].auth.kind: 'tokn' is none of token, oauth, password; did you mean 'token'?"),
+        (INSTITUTION + SOURCE + "auth = {}", "institution[1].source[1].auth.kind: is missing; it is one of token, oauth, password"),
+        (INSTITUTION * 3, "institution[2].key: 'a' stands twice: institution[1] has it already"),
+        (INSTITUTION + SOURCE * 2, "institution[1].source[2].key: 'p' stands twice: source[1] has it already"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_key_is_told_at_the_key(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "svod.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(file)
+    assert str(caught.value) == f"{file}: {message}"
+
+
+def test_of_an_unknown_institution_the_known_ones_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "svod.toml"
+    file.write_text(INSTITUTION + INSTITUTION.replace('"a"', '"school-7"'), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"there is no institution 'zzz'; there are: a, school-7$"):
+        load(file).institutions(["zzz"])
+    with pytest.raises(SettingsError, match=r"there is no institution 'school-8'; did you mean 'school-7'\?$"):
+        load(file).institutions(["school-8"])
