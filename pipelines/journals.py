@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from canonical.store import SourceRow, sources
-from canonical.tables import ROWS
+from canonical.tables import BATCHES, HISTORY, ROWS
 from canonical.years import AcademicYear
 from pipelines.workplace import SourceJob
 
@@ -34,3 +35,17 @@ def main_journal(
         if connection.execute(has_lessons.limit(1)).first() is not None:
             return job, row
     return None
+
+
+def known_since(connection: Connection, source: SourceRow) -> datetime | None:
+    """When the first lesson of a source came into the store; null if none ever did."""
+    lessons, history, batches = ROWS["lessons"].c, HISTORY.c, BATCHES.c
+    first = [
+        connection.execute(select(func.min(lessons.since)).where(lessons.source == source.id)).scalar(),
+        connection.execute(
+            select(func.min(history.since)).where(history.source == source.id, history.entity == "lessons")
+        ).scalar(),
+    ]
+    batch = min((b for b in first if b is not None), default=None)
+    at = connection.execute(select(batches.at).where(batches.id == batch)).scalar()
+    return None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)

@@ -94,7 +94,7 @@ class Asked:
         """
         for what, wanted in (("group", self.request.group), ("period", self.request.period)):
             if what in self._asked - self._found:
-                known = ", ".join(sorted(self._seen[what], key=sort_key)) or "none"
+                known = ", ".join(f"«{name}»" for name in sorted(self._seen[what], key=sort_key)) or "none"
                 raise NothingSuchError(f"there is no {what} {wanted!r} in these journals; there are: {known}")
         if "teacher" in self._asked - self._found:
             raise NothingSuchError(

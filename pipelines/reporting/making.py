@@ -13,7 +13,7 @@ from canonical.store import Store
 from canonical.view import open_view
 from canonical.years import AcademicYear
 from connectors.contract import Institution
-from pipelines.journals import main_journal
+from pipelines.journals import known_since, main_journal
 from pipelines.reporting.asking import Asked, NothingSuchError, Request
 from pipelines.reporting.catalogue import Definition
 from pipelines.reporting.document import Report
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass
 class _Shelf:
-    """The journals of the institutions, each opened when its turn comes; notes which have none."""
+    """The journals of the institutions, each opened when its turn comes; notes which have none, and since when."""
 
     connection: Connection
     places: Sequence[Place]
@@ -45,6 +45,7 @@ class _Shelf:
     as_of: datetime | None
     missing: list[str] = field(default_factory=list)
     years: set[str] = field(default_factory=set)
+    since: list[datetime] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Journal]:
         for place in self.places:
@@ -57,12 +58,21 @@ class _Shelf:
             else:
                 self.missing.append(place.institution.name)
         if len(self.missing) == len(self.places):
-            when = f" as of {self.as_of.isoformat()}" if self.as_of else ""
-            keys = ", ".join(p.institution.key for p in self.places) or "no institution is configured"
-            years = ", ".join(sorted(self.years)) or "this year"
-            raise NoJournalError(
-                f"the store holds no lessons of {years}{when} for {keys}; read the journals with `svod import`"
-            )
+            raise NoJournalError(self._why_none())
+
+    def _why_none(self) -> str:
+        if not self.places:
+            return "no institution is configured"
+        years, keys = ", ".join(sorted(self.years)), ", ".join(p.institution.key for p in self.places)
+        if self.as_of is None or not self.since:
+            return f"the store holds no lessons of {years} for {keys}; read the journals with `svod import`"
+        first = min(self.since).astimezone(self.as_of.tzinfo)
+        known = (
+            f"these journals are known since {first.isoformat(timespec='seconds')}"
+            if first > self.as_of
+            else "they came later"
+        )
+        return f"the store held no lessons of {years} as of {self.as_of.isoformat()} for {keys}: {known}; name a later moment"
 
     def _open(self, place: Place, year: AcademicYear) -> Journal | None:
         chosen = main_journal(self.connection, place.jobs, year)
@@ -71,6 +81,8 @@ class _Shelf:
         view = open_view(self.connection, chosen[1], as_of=self.as_of)
         first, last = year.start.isoformat(), year.end.isoformat()
         if self.as_of and not any(first <= x.date <= last for x in view.lessons.values()):
+            since = known_since(self.connection, chosen[1])
+            self.since += [since] if since else []
             return None
         return Journal(place.institution, view, self.moment, year, place.calendar)
 

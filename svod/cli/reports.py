@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from canonical.writing import check_target, whole_file
 from pipelines.reporting.asking import NothingSuchError, Request
 from pipelines.reporting.catalogue import Definition, definitions, find
 from pipelines.reporting.formats import Format, formats
@@ -18,7 +19,7 @@ from svod.cli.frame import WRONG, Frame
 from svod.cli.moments import parse_moment
 from svod.cli.sources import Institutions
 
-_STDOUT: Final = Path("-")
+_STDOUT: Final = (Path("-"), Path("/dev/stdout"))
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +42,9 @@ def report(
     ] = None,
     month: Annotated[str | None, typer.Option(help="A month, YYYY-MM.")] = None,
     as_of: Annotated[str | None, typer.Option(help="As the journals stood at this instant.")] = None,
-    form: Annotated[str | None, typer.Option("--format", help="xlsx (the default), html, csv or json.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="xlsx (the default), html, csv or json; else as FILE ends.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
     ] = None,
@@ -53,6 +56,8 @@ def report(
         return
     try:
         definition = find(" ".join(name))
+        if out is not None and out not in _STDOUT:
+            check_target(out)
         chosen = _format(form, out)
         request = Request(group, teacher, period, _month(month))
         _print(frame, definition, chosen, request, institution or [], as_of, out)
@@ -103,15 +108,14 @@ def _print(
         frame.store, places, definition, request, now=frame.clock(), as_of=parse_moment(as_of) if as_of else None
     )
     body = chosen.write(made)
-    if out == _STDOUT:
+    if out in _STDOUT:
         _to_stdout(frame, chosen, body)
         return
     to_file = out is not None or not (frame.json and chosen.name == "json")
     path = out or Path(f"{definition.title}.{chosen.name}")
     if to_file:
-        draft = path.with_name(f".{path.name}.part")
-        draft.write_bytes(body)
-        draft.replace(path)
+        with whole_file(path) as file:
+            file.write(body)
         frame.say(f"{path}: written")
     if frame.json:
         frame.give(as_data(made) if chosen.name == "json" else {"report": definition.id, "file": str(path)})
@@ -123,16 +127,22 @@ def _to_stdout(frame: Frame, chosen: Format, body: bytes) -> None:
     if not chosen.is_text and sys.stdout.isatty():
         raise NothingSuchError(f"{chosen.name} is not for a terminal: name a file with -o")
     frame.spoken = True
-    sys.stdout.buffer.write(body)
-    sys.stdout.flush()
+    with frame.aloud():
+        sys.stdout.buffer.write(body)
 
 
 def _format(form: str | None, out: Path | None) -> Format:
-    suffix = out.suffix[1:].casefold() if out else ""
-    name = form.casefold() if form else suffix if suffix in formats() else "xlsx"
-    if name not in formats():
-        raise NothingSuchError(f"there is no format {form!r}; there are: {', '.join(sorted(formats()))}")
-    return formats()[name]
+    """The format that was named, else the one that the file's name ends with; xlsx where neither is given."""
+    known = ", ".join(sorted(formats()))
+    if form is None and (out is None or out in _STDOUT):
+        return formats()["xlsx"]
+    name = (form or (out.suffix[1:] if out else "")).casefold()
+    if name in formats():
+        return formats()[name]
+    if form is not None:
+        raise NothingSuchError(f"there is no format {form!r}; there are: {known}")
+    what = f"{out} ends with no format" if not name else f"{out}: there is no format {name!r}"
+    raise NothingSuchError(f"{what}; there are: {known}; let the name end with one, or give --format")
 
 
 def _month(text: str | None) -> date | None:

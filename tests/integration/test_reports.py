@@ -96,12 +96,24 @@ def test_where_it_is_written(site: Installation) -> None:
     assert told == json.loads((site.folder / "there.json").read_bytes())
 
 
+def test_what_is_no_file_is_written_into(site: Installation) -> None:
+    site.run("report", "group-progress", "--format", "csv", "-o", "/dev/null")
+    assert Path("/dev/null").is_char_device()
+    (site.folder / "link.csv").symlink_to(site.folder / "behind.csv")
+    site.run("report", "group-progress", "-o", "link.csv")
+    assert (site.folder / "link.csv").is_symlink()
+    assert (site.folder / "behind.csv").stat().st_size > 500
+    assert not list(site.folder.glob(".*.part"))
+
+
 def test_on_standard_output(site: Installation) -> None:
     done = subprocess.run(
         site.command("report", "group-progress", "--format", "csv", "-o", "-"),
         cwd=site.folder, env={**os.environ, **site.environment()}, capture_output=True, check=True,
     )  # fmt: skip
     assert done.stdout == _written(site, "x.csv")
+    again = site.command("report", "group-progress", "--format", "csv", "-o", "/dev/stdout")
+    assert subprocess.check_output(again, cwd=site.folder, env=site.environment()) == done.stdout
 
 
 def _written(site: Installation, name: str) -> bytes:
@@ -113,8 +125,8 @@ def _written(site: Installation, name: str) -> bytes:
     ("arguments", "status", "message"),
     [
         (("Погода",), 2, "there is no report 'Погода'; there are: group-progress («Успеваемость групп»)"),
-        (("group-progress", "--group", "9Ж"), 2, "there is no group '9Ж' in these journals; there are: 7А,"),
-        (("group-progress", "--period", "5 четверть"), 2, "there is no period '5 четверть' in these journals; there are: 1 семестр, 1 четверть, 2 семестр"),
+        (("group-progress", "--group", "9Ж"), 2, "there is no group '9Ж' in these journals; there are: «7А», «"),
+        (("group-progress", "--period", "5 четверть"), 2, "there is no period '5 четверть' in these journals; there are: «1 семестр», «1 четверть», «2 семестр»"),
         (("group-progress", "--institution", "malay"), 2, "did you mean 'malaya'?"),
         (("group-progress", "--month", "ноябрь"), 2, "--month 'ноябрь' is not a month; write it as YYYY-MM"),
         (("group-progress", "--format", "doc"), 2, "there is no format 'doc'; there are: csv, html, json"),
@@ -122,7 +134,11 @@ def _written(site: Installation, name: str) -> bytes:
         (("group-progress", "--as-of", "вчера"), 2, "is not an instant"),
         (("group-progress", "--institution", "pustaya"), 1, "the store holds no lessons of 2026/2027 for pustaya; read the journals with `svod import`"),
         (("group-progress", "--month", "2024-10"), 1, "the store holds no lessons of 2024/2025 for malaya, kolledzh, pustaya"),
-        (("group-progress", "-o", "none/x.csv"), 1, "none"),
+        (("group-progress", "-o", "none/x.csv"), 1, "none/x.csv: its folder is not there; make it, or name another place"),
+        (("group-progress", "-o", "malaya"), 1, "malaya: is a folder; name a file in it"),
+        (("group-progress", "-o", "/dev/full", "--format", "csv"), 1, "/dev/full: there is no space left; free some"),
+        (("group-progress", "-o", "a.pdf"), 2, "a.pdf: there is no format 'pdf'; there are: csv, html, json"),
+        (("group-progress", "-o", "noext"), 2, "noext ends with no format; there are: csv, html, json"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_is_said(site: Installation, arguments: tuple[str, ...], status: int, message: str) -> None:
@@ -164,7 +180,10 @@ def test_as_it_stood(tmp_path: Path, store_url: str) -> None:
     assert success("--as-of", "2026-11-02T00:00:00+03:00") == 75.0
     assert success("--as-of", "2026-11-03T12:00:01+03:00") == 100.0
     before = site.run("--now", NOW, "report", "group-progress", "--as-of", "2026-10-01T00:00:00+03:00", status=1)
-    assert "holds no lessons of 2026/2027 as of 2026-10-01T00:00:00+03:00 for malaya" in before.stderr
+    assert before.stderr == (
+        "the store held no lessons of 2026/2027 as of 2026-10-01T00:00:00+03:00 for malaya: "
+        "these journals are known since 2026-11-01T12:00:00+03:00; name a later moment\n"
+    )
     # the same past, told again later, is the same file
     files = []
     for now in (NOW, "2026-12-01T09:00:00+03:00"):
