@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 
 _MARGIN = 1.05
 """Requests are spaced a little wider than the limit: what leaves evenly may arrive bunched."""
+
+_MADE_UP = 0.005
+"""Seconds of a late start that the next request makes up for: more would bunch them to more than the limit."""
 
 _CALM = 2
 """Failures in a row that one request bears alone; from the next one on the whole host is left in peace."""
@@ -30,7 +32,6 @@ class HostLimit:
         self._failures = 0
         self._waiting: asyncio.Condition | None = None
         self._queue: asyncio.Lock | None = None
-        self._sent: deque[float] = deque()
 
     def join(self, requests_per_second: float, concurrency: int) -> None:
         """Takes a source's limits into account."""
@@ -58,22 +59,11 @@ class HostLimit:
             self._queue = asyncio.Lock()
         async with self._queue:
             slot = now = time.monotonic()
-            while (opens := max(self._next, self._closed_until, self._room())) > now:
+            while (opens := max(self._next, self._closed_until)) > now:
                 slot = opens
                 await asyncio.sleep(opens - now)
                 now = time.monotonic()
-            self._next = slot + _MARGIN / self._rate
-            self._sent.append(now)
-
-    def _room(self) -> float:
-        """When there is room for one more, so that late wakers do not bunch to more than the limit."""
-        if self._rate == float("inf"):
-            self._sent.clear()
-            return 0.0
-        most = max(1, int(self._rate))
-        while len(self._sent) > most:
-            self._sent.popleft()
-        return self._sent[0] + most / self._rate if len(self._sent) == most else 0.0
+            self._next = max(slot, now - _MADE_UP) + _MARGIN / self._rate
 
     @property
     def troubled(self) -> bool:
