@@ -11,10 +11,12 @@ import asyncio
 import email.utils
 import http.cookiejar
 import ipaddress
+import logging
 import os
 import re
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,10 +43,15 @@ from connectors.errors import (
 )
 from connectors.limits import HostLimit
 
+log = logging.getLogger("svod.http")
+
 Params = Mapping[str, str | int | Sequence[str | int]]
 
 _MOST_SIGN_INS: Final = 4
 """How often one request may find the session ended, when others have been answered in it meanwhile."""
+
+_LONG: Final = 10.0
+"""Seconds of waiting that somebody is told of."""
 
 _UNREAD: Final = object()
 
@@ -208,7 +215,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a request is kept at. Waits are seconds; `total` bounds one exchange, however slowly it drips."""
+    """How long a request is kept at. Waits are seconds; `total` bounds one exchange, however slowly it drips.
+
+    A portal that has not answered to this source yet must do so within `first_answer`. One that answers to nothing that
+    anybody asks for `unreachable` is given up as a whole.
+    """
 
     attempts: int = 7
     first_wait: float = 0.5
@@ -216,7 +227,15 @@ class Patience:
     connect: float = 10.0
     read: float = 60.0
     total: float = 180.0
+    first_answer: float = 180.0
+    unreachable: float = 120.0
     most_bytes: int = 64 * 1024 * 1024
+
+
+BRIEF: Final = Patience(
+    attempts=5, first_wait=0.3, longest_wait=2.0, connect=4.0, read=30.0, total=60.0, first_answer=4.0, unreachable=8.0
+)
+"""For one who waits for the answer: a portal that is away is told within a quarter of a minute."""
 
 
 @dataclass(slots=True)
@@ -231,7 +250,7 @@ class Session:
     """Requests to one portal for one source.
 
     `reads_by_post` are regular expressions of the paths whose POST only reads; `sign_in_paths` of those that sign in and
-    out. Everything else is GET: a session cannot write.
+    out. Everything else is GET: a session cannot write. `name` is the source's, for messages of waiting.
     """
 
     def __init__(
@@ -244,8 +263,10 @@ class Session:
         reads_by_post: Sequence[str] = (),
         sign_in_paths: Sequence[str] = (),
         limit: HostLimit | None = None,
+        name: str = "the portal",
     ) -> None:
         self.traffic = Traffic()
+        self._name = name
         self._sender = sender
         self._manner = manner
         self._archive = archive or NoArchive()
@@ -258,7 +279,14 @@ class Session:
         self._no_way_in: ConnectorError | None = None
         self._times_signed_in = 0
         self._has_served = False
+        self._has_answered = False
         self._last_good: tuple[Request, bool] | None = None
+        self._trouble: UnavailableError | None = None
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the portal has answered anything at all."""
+        return self._has_answered
 
     @property
     def offline(self) -> bool:
@@ -340,7 +368,7 @@ class Session:
             except RateLimitedError:
                 raise
             except UnavailableError:
-                if self._limit.troubled:
+                if self._limit.troubled or self._is_away:
                     await self.answers_to_others()  # if so, it need not be left in peace
                 raise
 
@@ -349,7 +377,7 @@ class Session:
         except RateLimitedError:
             raise
         except UnavailableError:
-            if not await self.answers_to_others():
+            if self._is_away or not await self.answers_to_others():
                 raise
             answer = await self._last_attempt(request, json=json)
         self._last_good = request, json
@@ -419,19 +447,51 @@ class Session:
             return self._times_signed_in
 
     async def _exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        limit = self._limit
+        limit, patience = self._limit, self._patience
+        if limit.opens_in > _LONG:
+            self._tell(limit.opens_in)
         async with limit.turn():
             self.traffic.requests += 1
+            asked_at = time.monotonic()
             try:
-                answer = await self._sender.send(request, {**headers, **request.headers})
-            except UnavailableError:
-                limit.failed(self._patience.longest_wait)
+                answer = await self._send(request, {**headers, **request.headers})
+            except UnavailableError as error:
+                self._trouble = error
+                limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
                 raise
+        self._has_answered = True
         if answer.status >= 500:
-            limit.failed(self._patience.longest_wait)
+            self._trouble = UnavailableError(f"the portal answers {answer.status}")
+            limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
         else:
             limit.succeeded()
         return answer
+
+    async def _send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        if self._has_answered or self.offline:
+            return await self._sender.send(request, headers)
+        seconds = self._patience.first_answer
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._sender.send(request, headers)
+        except TimeoutError:
+            raise UnavailableError(f"{request.method} {request.path}: no answer within {seconds:g} s") from None
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether the host has answered to nobody for so long that it is given up."""
+        return self._limit.failing_for >= self._patience.unreachable
+
+    def _tell(self, seconds: float, trouble: ConnectorError | None = None) -> None:
+        """Says that there is a long wait, and why; once a minute for a host."""
+        if not self._limit.may_tell():
+            return
+        why = trouble or self._trouble or "the portal is left in peace, it has not answered"
+        if isinstance(trouble, RateLimitedError) or not self._limit.failing_for:
+            log.warning("%s: %s; the next try is in %.0f s", self._name, why, seconds)
+        else:
+            left = max(seconds, self._patience.unreachable - self._limit.failing_for)
+            log.warning("%s: %s; trying again for %.0f s", self._name, why, left)
 
     async def _persist(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
         patience = self._patience
@@ -448,20 +508,33 @@ class Session:
             return spread(state)
 
         def may_pass(error: BaseException) -> bool:
-            hopeless = error is self._no_way_in or self.offline
+            given_up = self._is_away and not isinstance(error, RateLimitedError)
+            hopeless = error is self._no_way_in or self.offline or given_up
             return isinstance(error, ConnectorError) and error.retry and not hopeless
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(may_pass),
             stop=tenacity.stop_after_attempt(patience.attempts),
             wait=wait,
-            before_sleep=self._count_retry,
+            before_sleep=self._before_retry,
             reraise=True,
         )
-        return await retrying(once)
+        try:
+            return await retrying(once)
+        except RateLimitedError:
+            raise
+        except UnavailableError as error:
+            if error is self._no_way_in or not self._is_away:
+                raise
+            away = f"{error}; it has answered nothing for {self._limit.failing_for:.0f} s, and is given up for now"
+            raise UnavailableError(away) from None
 
-    def _count_retry(self, _: tenacity.RetryCallState) -> None:
+    def _before_retry(self, state: tenacity.RetryCallState) -> None:
         self.traffic.retries += 1
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        error = state.outcome.exception() if state.outcome else None
+        if seconds > _LONG:
+            self._tell(seconds, error if isinstance(error, ConnectorError) else None)
 
 
 def _flat(params: Params | None) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,8 @@ _MADE_UP = 0.005
 _CALM = 2
 """Failures in a row that one request bears alone; from the next one on the whole host is left in peace."""
 
+_TOLD_EVERY = 60.0
+"""Seconds between two messages about waiting for one host."""
 
 _MANY = 1 << 30
 
@@ -30,6 +32,8 @@ class HostLimit:
         self._next = 0.0
         self._closed_until = 0.0
         self._failures = 0
+        self._failing_since = 0.0
+        self._told_at = float("-inf")
         self._waiting: asyncio.Condition | None = None
         self._queue: asyncio.Lock | None = None
 
@@ -74,14 +78,43 @@ class HostLimit:
         """The host answers."""
         self._failures = 0
 
-    def failed(self, longest: float) -> None:
-        """The host does not answer: after a few failures in a row it is asked less and less."""
+    def failed(self, longest: float, *, asked_at: float, patience: float) -> None:
+        """The host does not answer: after a few failures in a row it is asked less and less.
+
+        `asked_at` is when this request was sent (monotonic); one who is patient for no more than `patience` seconds does
+        not have to wait longer.
+        """
+        if not self._failures:
+            self._failing_since = asked_at
         self._failures += 1
         if self.troubled:
-            self.rest(min(longest, 0.5 * 2 ** (self._failures - _CALM)))
+            pause = min(longest, 0.5 * 2 ** (self._failures - _CALM), patience - self.failing_for)
+            self._close(pause)
+
+    @property
+    def failing_for(self) -> float:
+        """For how many seconds nothing that was asked has been answered; nothing where it was one request only."""
+        return time.monotonic() - self._failing_since if self._failures > 1 else 0.0
 
     def rest(self, seconds: float) -> None:
-        """Nobody asks the host for so long."""
+        """Nobody asks the host for so long, as it wishes."""
+        self._failures = 0
+        self._close(seconds)
+
+    @property
+    def opens_in(self) -> float:
+        """In how many seconds the host may be asked again."""
+        return max(0.0, self._closed_until - time.monotonic())
+
+    def may_tell(self) -> bool:
+        """Whether somebody may be told of waiting: once a minute, whoever waits."""
+        now = time.monotonic()
+        if now < self._told_at + _TOLD_EVERY:
+            return False
+        self._told_at = now
+        return True
+
+    def _close(self, seconds: float) -> None:
         self._closed_until = max(self._closed_until, time.monotonic() + seconds)
 
 

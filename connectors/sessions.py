@@ -22,8 +22,9 @@ def network_session(
     archive: Archive | None = None,
     patience: Patience | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    name: str | None = None,
 ) -> Session:
-    """A session to the portal itself. Must be made within the event loop that uses it.
+    """A session to the portal itself. Must be made within the event loop that uses it. `name` is the source's whole key.
 
     Raises:
         SourceConfigError: there is no address, or one that may not carry children's data.
@@ -46,6 +47,7 @@ def network_session(
         reads_by_post=product.reads_by_post,
         sign_in_paths=product.sign_in_paths,
         limit=limit,
+        name=name or config.key,
     )
 
 

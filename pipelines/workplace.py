@@ -83,7 +83,13 @@ class Workplace:
                 made = archive_session(product, manner, archive=self.archive, find=find)
             else:
                 made = network_session(
-                    job.config, product, manner, archive=self.archive, patience=self.patience, clock=self.store.clock
+                    job.config,
+                    product,
+                    manner,
+                    archive=self.archive,
+                    patience=self.patience,
+                    clock=self.store.clock,
+                    name=job.key,
                 )
             sessions.append(made)
             return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,19 +11,18 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from canonical.store import Store
+from canonical.store import runs as run_log
+from canonical.writing import whole_file
 from connectors.contract import CheckLine
 from connectors.errors import ConnectorError
+from connectors.http import BRIEF
 from connectors.registry import connect
 from pipelines.importing import Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
-from svod.cli.frame import FAILED, WAITING, Frame
+from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_day
+from svod.cli.options import Institutions, Sources
 from svod.settings import load
-
-Institutions = Annotated[
-    list[str] | None, typer.Option("--institution", help="Only this institution; may be repeated.")
-]
-Sources = Annotated[list[str] | None, typer.Option("--source", help="Only this source (kolomna/portal, or portal).")]
 
 TEMPLATE: Final = """\
 # The configuration of svod. An unknown key is an error. Relative paths begin at this file.
@@ -71,7 +71,8 @@ def init(context: typer.Context) -> None:
     path = frame.config or Path("svod.toml")
     made = not path.exists()
     if made:
-        path.write_text(TEMPLATE, encoding="utf-8")
+        with whole_file(path) as file:
+            file.write(TEMPLATE.encode())
     frame.config = path
     site = load(path)
     Store(site.store_url, frame.clock).close()
@@ -102,19 +103,20 @@ def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argu
             sign = {True: "yes", False: "NO", None: "?"}[line.ok]
             frame.say(f"  {line.what}: {sign}{f' ({line.detail})' if line.detail else ''}")
         if error:
-            frame.complain(f"{job.key}: {error}")
+            frame.complain(f"{job.key}: {without_source(str(error), job.key)}")
         if not good:
             frame.status = FAILED
     if frame.json:
         frame.give({"sources": document})
     if not jobs:
-        frame.say("no source is configured")
+        frame.complain(frame.nothing_configured())
 
 
 async def check_all(
     work: Workplace, jobs: list[SourceJob]
 ) -> list[tuple[SourceJob, list[CheckLine], ConnectorError | None]]:
-    """Asks every source, at once; for each what could be seen, or why nothing could."""
+    """Asks every source, at once; for each what could be seen, or why nothing could. Nobody waits long for a portal."""
+    work = replace(work, patience=BRIEF)
 
     async def one(job: SourceJob) -> tuple[SourceJob, list[CheckLine], ConnectorError | None]:
         try:
@@ -149,6 +151,8 @@ def import_(
     if request.since and request.until and request.since > request.until:
         raise typer.BadParameter("--since is later than --until")
     jobs = frame.jobs(institution or (), source or ())
+    if not jobs:
+        frame.complain(frame.nothing_configured(institution or ()))
     _finish(frame, _import_with_progress(frame, jobs, request))
 
 
@@ -189,7 +193,8 @@ def _finish(frame: Frame, result: dict[str, Any]) -> None:
         for entity, counts in one["entities"].items():
             rows.append([one["source"], entity, *(counts[c] or "" for c in ("received", "inserted", "updated", "unchanged", "quarantined", "removed"))])  # fmt: skip
         if one["error"]:
-            frame.complain(f"{one['source']}: {one['status']}: {one['error']['message']}")
+            message = without_source(one["error"]["message"], one["source"])
+            frame.complain(f"{one['source']}: {one['status']}: {message}")
         if one["new_quarantine"]:
             waiting = True
             frame.complain(
@@ -203,12 +208,20 @@ def _finish(frame: Frame, result: dict[str, Any]) -> None:
             )
     if frame.json:
         frame.give(result)
-    frame.table(["source", "entity", "received", "inserted", "updated", "unchanged", "quarantined", "removed"], rows)
-    frame.say(f"run {result['run']}: {result['status']}")
+    if result["sources"]:
+        frame.table(
+            ["source", "entity", "received", "inserted", "updated", "unchanged", "quarantined", "removed"], rows
+        )
+        frame.say(f"run {result['run']}: {result['status']}")
     frame.status = FAILED if result["status"] != "ok" else WAITING if waiting else frame.status
 
 
 def _accept(frame: Frame, run: int) -> None:
+    with frame.store.reading() as connection:
+        known = run_log.recent(connection, run=run)
+    if not known:
+        frame.fail(f"there is no run {run}; see `svod runs list`", "not_found")
+        return
     done = frame.store.accept_removals(run)
     if frame.json:
         frame.give({"run": run, "removed": done})
