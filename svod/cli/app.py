@@ -152,10 +152,10 @@ def _tell(frame: Frame, error: BaseException) -> int:
         case KeyboardInterrupt() | typer.Abort():
             frame.complain("stopped; what had been committed stays")
             return 130
+        case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):
+            mute(sys.stdout)  # whoever read it has what they wanted
         case SystemExit():
             return error.code if isinstance(error.code, int) else 1
-        case BrokenPipeError():
-            mute(sys.stdout)  # whoever read it has what they wanted
         case WriteError():
             frame.fail(str(error), "file")
         case OSError():

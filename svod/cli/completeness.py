@@ -18,7 +18,7 @@ from svod.cli.finding_tables import list_findings, russian_day
 from svod.cli.findings import parse_severity
 from svod.cli.frame import WAITING, Frame
 from svod.cli.moments import parse_day, parse_moment
-from svod.cli.sources import Institutions
+from svod.cli.options import Institutions
 
 DOUBT: Final = {
     "never_read": "это место журнала ни разу не прочитано полностью",

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from canonical.writing import explained, whole_file
 from pipelines.completeness.finding import OPEN
 from pipelines.completeness.running import Request as Judgement
 from pipelines.completeness.running import Result as Judged
@@ -63,11 +64,13 @@ def demo(
     frame: Frame = context.obj
     frame.now = frame.now or datetime.fromisoformat(MOMENT)
     try:
-        clear(folder)
+        with explained(folder):
+            clear(folder)
         with standins(students=students, seed=seed, now=frame.now) as portals:
             with _step(frame, f"stand-in portals: {', '.join(f'{a.name} ({a.connector})' for a in CAST)}"):
                 said = portals()
-            frame.config = write_installation(folder, said, students=students, seed=seed, now=frame.now)
+            with explained(folder):
+                frame.config = write_installation(folder, said, students=students, seed=seed, now=frame.now)
             play = _Play(folder, frame.config)
             _do(frame, play)
             _tell(frame, play)
@@ -102,7 +105,8 @@ def _do(frame: Frame, play: _Play) -> None:
             made = make_report(frame.store, places, definition, Question(), now=frame.clock())
             for name, form in sorted(formats().items()):
                 path = play.folder / "reports" / f"{definition.title}.{name}"
-                path.write_bytes(form.write(made))
+                with whole_file(path) as file:
+                    file.write(form.write(made))
                 play.reports.append(path)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from canonical.scales import Scale
 from canonical.toml_files import ConfigError
+from canonical.writing import explained, whole_file
 from canonical.years import AcademicYear
 from connectors.files.identifying import Preview, Verdict, identify
 from connectors.files.layouts.model import Layout, load_layout
@@ -98,11 +99,13 @@ def learn(
         )
         return
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(proposal.text, encoding="utf-8")
+        with explained(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(output) as written:
+            written.write(proposal.text.encode())
         frame.say(f"{output}: written; look through it, and correct it")
     elif not frame.json:
-        frame.console.print(proposal.text, markup=False, soft_wrap=True, end="")
+        frame.show(proposal.text, soft_wrap=True, end="")
     if frame.json:
         frame.give(_document(file, proposal.text, proposal.kind, proposal.columns, proposal.missing, proposal.preview))
     for what in proposal.missing:

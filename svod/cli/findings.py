@@ -18,7 +18,7 @@ from pipelines.completeness.suspicion import Severity
 from svod.cli.finding_tables import STATE, describe, list_findings, state
 from svod.cli.frame import FAILED, Frame
 from svod.cli.moments import parse_day
-from svod.cli.sources import Institutions
+from svod.cli.options import Institutions
 
 
 def register(app: typer.Typer) -> None:

@@ -113,6 +113,11 @@ class Frame:
                 raise SettingsError(f"{self.site.file}: there is no source {name!r} here; there are: {known}")
         return [j for j in jobs if not names or j.key in names or j.config.key in names]
 
+    def nothing_configured(self, institutions: Iterable[str] = ()) -> str:
+        """What to say where there is nothing to work with."""
+        whose = ", ".join(institutions)
+        return f"no source is configured{f' for {whose}' if whose else ''}: describe one in {self.site.file}"
+
     def _job(self, institution: InstitutionSettings, number: int) -> SourceJob:
         from pipelines.workplace import SourceJob  # noqa: PLC0415 - see above
 
@@ -201,3 +206,15 @@ def mute(stream: IO[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def without_source(message: str, source: str) -> str:
+    """A message of a source, to stand behind the source's name: it need not begin with it once more."""
+    for beginning in (
+        f"source {source}: ",
+        f"source {source.partition('/')[2]}: ",
+        f"import {source}: ",
+        f"{source}: ",
+    ):
+        message = message.removeprefix(beginning)
+    return message

@@ -13,11 +13,9 @@ from rich.json import JSON
 from canonical.store import overview
 from canonical.store import runs as run_log
 from canonical.store import sources as source_rows
-from pipelines.export import export_ndjson
-from pipelines.quarantine import retry as retry_quarantine
-from svod.cli.frame import FAILED, WAITING, Frame
-from svod.cli.moments import parse_moment
-from svod.cli.sources import Institutions, Sources
+from svod.cli.frame import FAILED, WAITING, Frame, without_source
+from svod.cli.moments import parse_moment, written
+from svod.cli.options import Institutions, Sources
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +52,7 @@ def quarantine_list(
         frame.give({"quarantine": [{k: v for k, v in asdict(r).items() if k != "raw"} for r in rows]})
     frame.table(
         ["id", "source", "entity", "key", "kind", "reason", "since"],
-        [[r.id, r.source, r.entity, r.key, r.kind, r.reason, r.first_at[:16]] for r in rows],
+        [[r.id, r.source, r.entity, r.key, r.kind, r.reason, written(r.first_at, frame.zone)] for r in rows],
         empty="the quarantine is empty",
     )
 
@@ -73,13 +71,15 @@ def quarantine_show(context: typer.Context, entry: Annotated[int, typer.Argument
     for name, value in asdict(rows[0]).items():
         if name != "raw":
             frame.say(f"{name}: {'' if value is None else value}")
-    frame.console.print(JSON.from_data(rows[0].raw, ensure_ascii=False))
+    frame.show(JSON.from_data(rows[0].raw, ensure_ascii=False))
 
 
 def quarantine_retry(context: typer.Context, source: Sources = None) -> None:
     """Try again to store what is in the quarantine. What a portal answered badly is mended by import or replay."""
+    from pipelines.quarantine import retry  # noqa: PLC0415 - takes long to load
+
     frame: Frame = context.obj
-    done = retry_quarantine(frame.work, frame.jobs(sources=source or ()))
+    done = retry(frame.work, frame.jobs(sources=source or ()))
     if frame.json:
         frame.give({"sources": done})
     frame.table(["source", "released", "still aside"], [[s["source"], s["released"], s["open"]] for s in done])
@@ -131,18 +131,18 @@ def status(context: typer.Context) -> None:
             [
                 s["source"],
                 _STATES.get(s["state"], s["state"]),
-                (s["state_since"] or "")[:16],
-                (s["last_read_at"] or "never")[:16],
+                written(s["state_since"], frame.zone),
+                written(s["last_read_at"], frame.zone) or "never",
                 sum(s["quarantine"].values()) or "",
                 sum(d["count"] for d in s["drift"]) or "",
             ]
             for s in document["sources"]
         ],
-        empty="no source is configured",
+        empty=frame.nothing_configured(),
     )
     for one in document["sources"]:
         if one["message"]:
-            frame.say(f"{one['source']}: {one['message']}")
+            frame.say(f"{one['source']}: {without_source(one['message'], one['source'])}")
         for d in one["drift"]:
             frame.say(f"{one['source']}: {d['kind'].replace('_', ' ')} {d['place']}.{d['name']} × {d['count']}")
     for r in removals:
@@ -177,7 +177,7 @@ def runs_list(context: typer.Context, limit: Annotated[int, typer.Option(min=1, 
         frame.give({"runs": [asdict(r) for r in rows]})
     frame.table(
         ["run", "job", "status", "started", "seconds"],
-        [[r.id, r.job, r.status, r.started_at[:19], _seconds(r)] for r in rows],
+        [[r.id, r.job, r.status, written(r.started_at, frame.zone), _seconds(r)] for r in rows],
         empty="nothing has run yet",
     )
 
@@ -195,9 +195,8 @@ def runs_show(context: typer.Context, run: Annotated[int, typer.Argument()]) -> 
     if frame.json:
         frame.give({**asdict(rows[0]), "ledger": ledger, "drift": drift})
         return
-    frame.say(
-        f"run {run}: {rows[0].job}, {rows[0].status}, started {rows[0].started_at}, finished {rows[0].finished_at}"
-    )
+    begun, ended = (written(at, frame.zone) for at in (rows[0].started_at, rows[0].finished_at))
+    frame.say(f"run {run}: {rows[0].job}, {rows[0].status}, started {begun}{f', finished {ended}' if ended else ''}")
     names = ["received", "inserted", "updated", "unchanged", "quarantined", "removed", "revived", "released"]
     frame.table(
         ["source", "entity", *names],
@@ -226,6 +225,8 @@ def ndjson(
     with_removed: Annotated[bool, typer.Option("--with-removed", help="Also what has vanished.")] = False,
 ) -> None:
     """Write one <entity>.ndjson each, sorted by source and key."""
+    from pipelines.export import export_ndjson  # noqa: PLC0415 - takes long to load
+
     frame: Frame = context.obj
     keys = [j.key for j in frame.jobs(institution or (), source or ())]
     counts = export_ndjson(

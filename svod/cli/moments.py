@@ -1,8 +1,8 @@
-"""Instants and days as options."""
+"""Instants and days, as people write and read them."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
 import typer
 
@@ -36,3 +36,13 @@ def parse_day(text: str | None, option: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{option} {text!r} is not a day; write it as YYYY-MM-DD") from None
+
+
+def written(instant: str | None, zone: tzinfo | None) -> str:
+    """An instant (ISO 8601) for a table: `2026-11-20 18:00:00+03:00`; of null, nothing. Without a zone it is the machine's."""
+    return datetime.fromisoformat(instant).astimezone(zone).isoformat(" ", "seconds") if instant else ""
+
+
+def written_in_russian(instant: str | None, zone: tzinfo | None) -> str:
+    """An instant (ISO 8601) for staff, who know where they are: `20.11.2026 18:00`; of null, nothing."""
+    return f"{datetime.fromisoformat(instant).astimezone(zone):%d.%m.%Y %H:%M}" if instant else ""

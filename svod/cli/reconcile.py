@@ -16,7 +16,7 @@ from reconcile.keeping import DecisionError, NoSuchDiscrepancyError
 from reconcile.life import STATES, Discrepancy
 from svod.cli.discrepancy_words import ENTITY, FIELD, STATE, evidence, value_said
 from svod.cli.frame import FAILED, Frame
-from svod.cli.sources import Institutions
+from svod.cli.options import Institutions
 
 KINDS: Final = ("missing_left", "missing_right", "differs", "duplicate", "ambiguous")
 HEAD: Final = ["Номер", "Что", "О чём", "Расхождение", "Слева", "Справа", "Обнаружено", "Состояние"]

@@ -17,7 +17,7 @@ from pipelines.reporting.formats.json_document import as_data
 from pipelines.reporting.making import NoJournalError, Place, make_report
 from svod.cli.frame import WRONG, Frame
 from svod.cli.moments import parse_moment
-from svod.cli.sources import Institutions
+from svod.cli.options import Institutions
 
 _STDOUT: Final = (Path("-"), Path("/dev/stdout"))
 

@@ -6,18 +6,27 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 import typer
 
 from canonical.entities import ENTITIES
+from canonical.writing import explained
 from connectors.errors import SourceConfigError
-from connectors.registry import manifest
+from connectors.registry import manifest, manifests
 from connectors.standins.folder import write_folder
 from connectors.standins.region import make_institution
 from connectors.standins.server import Door, Faults, StandIn, serve
 from svod.cli.frame import Frame
+
+KNOWN: Final = tuple(
+    name if product == m.default else f"{name}/{product}"
+    for name, m in manifests().items()
+    for product, known in m.products.items()
+    if known.standin
+)
+"""The portals that have a stand-in, the default product of a connector by the connector's name."""
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def standin(
     context: typer.Context,
-    portal: Annotated[str, typer.Argument(help="dnevnik, mosreg, asurso; or with a product: mosreg/portal.")],
+    portal: Annotated[str, typer.Argument(help=f"One of {', '.join(KNOWN)}.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
     students: Annotated[int, typer.Option(min=10, help="About how many.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed makes the same people and journals.")] = 1,
@@ -46,12 +55,14 @@ def standin(
     made = make_standin(portal, frame, students=students, seed=seed, kind=kind, key=key)
     if truth is not None:
         place = made.institution
-        write_folder(truth, made.truth(), f"{place.key}/portal", place.zone, also=ENTITIES)
+        with explained(truth):
+            write_folder(truth, made.truth(), f"{place.key}/portal", place.zone, also=ENTITIES)
     door = Door(made.app, Faults(rate=fault_rate, latency=latency_ms / 1000, seed=seed))
 
     def started(base_url: str) -> None:
         said = {
             "portal": portal,
+            "kind": made.institution.kind,
             "base_url": base_url,
             "remote_id": made.remote_id,
             "auth": made.auth,
@@ -75,7 +86,7 @@ def make_standin(
     name, _, product_name = portal.partition("/")
     product = manifest(name).product(product_name or None)
     if product.standin is None:
-        raise SourceConfigError(f"{portal} has no stand-in")
+        raise SourceConfigError(f"{portal} has no stand-in; there are: {', '.join(KNOWN)}")
     asked: Literal["school", "college"] = "college" if (kind or product.kind) == "college" else "school"
     institution = make_institution(
         key or name,
