@@ -480,7 +480,7 @@ class Session:
     @property
     def _is_away(self) -> bool:
         """Whether the host has answered to nobody for so long that it is given up."""
-        return self._limit.failing_for >= self._patience.unreachable
+        return self._limit.is_away(self._patience.unreachable)
 
     def _tell(self, seconds: float, trouble: ConnectorError | None = None) -> None:
         """Says that there is a long wait, and why; once a minute for a host."""
@@ -491,7 +491,7 @@ class Session:
             log.warning("%s: %s; the next try is in %.0f s", self._name, why, seconds)
         else:
             left = max(seconds, self._patience.unreachable - self._limit.failing_for)
-            log.warning("%s: %s; trying again for %.0f s", self._name, why, left)
+            log.warning("%s: %s; trying again for up to %.0f s", self._name, why, left)
 
     async def _persist(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
         patience = self._patience
@@ -533,7 +533,7 @@ class Session:
         self.traffic.retries += 1
         seconds = state.next_action.sleep if state.next_action else 0.0
         error = state.outcome.exception() if state.outcome else None
-        if seconds > _LONG:
+        if max(seconds, state.seconds_since_start or 0.0) > _LONG:
             self._tell(seconds, error if isinstance(error, ConnectorError) else None)
 
 

@@ -93,8 +93,12 @@ class HostLimit:
 
     @property
     def failing_for(self) -> float:
-        """For how many seconds nothing that was asked has been answered; nothing where it was one request only."""
-        return time.monotonic() - self._failing_since if self._failures > 1 else 0.0
+        """For how many seconds nothing that was asked has been answered."""
+        return time.monotonic() - self._failing_since if self._failures else 0.0
+
+    def is_away(self, patience: float) -> bool:
+        """Whether nothing was answered for so long; a single request that took so long is not enough to say so."""
+        return self._failures > 1 and self.failing_for >= patience
 
     def rest(self, seconds: float) -> None:
         """Nobody asks the host for so long, as it wishes."""
