@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Protocol
 
 import zstandard
+
+from connectors.errors import ArchiveError
 
 
 class Archive(Protocol):
     """Keeps bodies of answers and files."""
 
     def put(self, body: bytes) -> str:
-        """Keeps a body; gives its SHA-256 (hex). The same body is kept once."""
+        """Keeps a body; gives its SHA-256 (hex). The same body is kept once.
+
+        Raises:
+            ArchiveError: it cannot be kept.
+
+        """
         ...
 
     def holds(self, sha256: str) -> bool:
-        """Whether the body with this SHA-256 is here."""
+        """Whether the body with this SHA-256 is here.
+
+        Raises:
+            ArchiveError: that cannot be seen.
+
+        """
         ...
 
     def get(self, sha256: str) -> bytes:
@@ -26,6 +40,7 @@ class Archive(Protocol):
 
         Raises:
             KeyError: it is not here.
+            ArchiveError: it cannot be read.
             ValueError: what is here is not what was put.
 
         """
@@ -51,23 +66,38 @@ class FolderArchive:
 
     def put(self, body: bytes) -> str:
         name = digest(body)
-        path = self.path(name)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}.part")
-            draft.write_bytes(self._compressor.compress(body))
-            draft.chmod(0o600)  # answers hold children's data
-            draft.replace(path)  # a reader sees a whole file or none
+        if not self.holds(name):
+            try:
+                self._write(self.path(name), self._compressor.compress(body))
+            except OSError as error:
+                raise self._cannot_be("written to", error) from None
         return name
 
+    def _write(self, path: Path, packed: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(suffix=".part", dir=path.parent)  # its owner's alone: it holds children's data
+        draft = Path(name)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(packed)
+            draft.replace(path)  # a reader sees a whole file or none
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
     def holds(self, sha256: str) -> bool:
-        return self.path(sha256).exists()
+        try:
+            return self.path(sha256).exists()
+        except OSError as error:
+            raise self._cannot_be("read", error) from None
 
     def get(self, sha256: str) -> bytes:
         try:
             packed = self.path(sha256).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(sha256) from None
+        except OSError as error:
+            raise self._cannot_be("read", error) from None
         try:
             body = self._decompressor.decompress(packed)
         except zstandard.ZstdError:
@@ -75,6 +105,14 @@ class FolderArchive:
         if digest(body) != sha256:
             raise ValueError(f"{self.path(sha256)}: damaged, its content does not match its name")
         return body
+
+    def _cannot_be(self, what: str, error: OSError) -> ArchiveError:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        todo = "free some space there" if full else "see to the folder and its rights"
+        return ArchiveError(
+            f"the raw archive {self._folder} cannot be {what} ({error.strerror}); {todo}, or name another folder in "
+            '[store] raw_archive ("" keeps no answers), and run the command again: what has been committed stays'
+        )
 
 
 class NoArchive:

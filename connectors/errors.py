@@ -9,7 +9,8 @@
     ├── AccessDeniedError       administrator    the unit is left out
     ├── ExpiredError            nobody           the session signs in anew, once; then it is SignInNeededError
     ├── SignInNeededError       account owner    the source stops until someone signs in
-    └── SourceConfigError       IT staff         the source stops until its configuration is mended
+    ├── SourceConfigError       IT staff         the source stops until its configuration is mended
+    └── ArchiveError            IT staff         the source stops until the raw archive can be written to
 
 A message says what, where and what to do. It never holds a secret or a person's name.
 """
@@ -92,3 +93,9 @@ class SourceConfigError(ConnectorError):
     """The configuration of the source cannot work."""
 
     code = "source_config"
+
+
+class ArchiveError(ConnectorError):
+    """The raw archive cannot be written to or read from: its folder, its rights, its disk."""
+
+    code = "raw_archive"

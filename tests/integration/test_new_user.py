@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -69,3 +71,44 @@ class TestSecrets:
         place.institution("b")
         done = place.run("check", status=2)
         assert "svod.toml: secrets.key: the environment variable NO_SUCH_KEY is not set" in done.stderr
+
+
+class TestRawArchive:
+    @pytest.mark.parametrize(
+        ("folder", "why"), [("/proc/raw/", "No such file or directory"), ("svod.toml/raw", "Not a directory")]
+    )
+    def test_a_folder_that_cannot_be_made_is_named(
+        self, folder: str, why: str, standin: StandIn, portal: str, tmp_path: Path
+    ) -> None:
+        place = with_folder(tmp_path)
+        place.config = place.config.replace("[store]\n", f'[store]\nraw_archive = "{folder}"\n')
+        place.source("portal", "dnevnik", base_url=portal, remote_id=standin.remote_id, auth=TOKEN)
+        env = {"A_TOKEN": standin.auth["token"]["token"]}
+        done = place.run("import", status=1, env=env)
+        for source in ("a/f", "a/portal"):
+            at = tmp_path / folder
+            assert f"{source}: failed: the raw archive {at} cannot be written to ({why}); see to the" in done.stderr
+        assert "[store] raw_archive" in done.stderr
+        errors = [s["error"]["code"] for s in place.json("import", status=1, env=env)["sources"]]
+        assert errors == ["raw_archive", "raw_archive"]
+
+    def test_a_disk_that_is_full_midway_stops_the_source_and_leaves_no_part(
+        self, standin: StandIn, portal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = Installation(tmp_path).institution("a")
+        place.source("portal", "dnevnik", base_url=portal, remote_id=standin.remote_id, auth=TOKEN)
+        real, written = Path.replace, [0]
+
+        def replace(self: Path, target: Path) -> Path:
+            if self.suffix == ".part":
+                written[0] += 1
+                if written[0] > 30:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(self, target)
+
+        monkeypatch.setattr(Path, "replace", replace)
+        result = place.json("import", status=1, env={"A_TOKEN": standin.auth["token"]["token"]})["sources"][0]
+        assert (result["status"], result["error"]["code"]) == ("failed", "raw_archive")
+        assert "No space left on device); free some space there" in result["error"]["message"]
+        assert result["entities"]["people"]["inserted"]
+        assert not list((tmp_path / "raw").rglob("*.part"))
