@@ -675,11 +675,14 @@ def check_base_url(url: str) -> None:
         SourceConfigError: it may not.
 
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SourceConfigError(f"base_url {url!r} is not a web address; write https://…")
+    try:
+        parts, _ = urlsplit(url), httpx.URL(url).port
+    except (ValueError, httpx.InvalidURL):
+        raise SourceConfigError("base_url cannot be read as a web address; write https://…") from None
     if parts.username or parts.password:
         raise SourceConfigError("base_url must not hold a login or password; use auth")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", url):
+        raise SourceConfigError(f"base_url {url!r} is not a web address; write https://…")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise SourceConfigError(f"base_url {url!r}: only https is allowed, save for addresses of this machine")
 

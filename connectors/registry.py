@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from connectors.contract import Connector, Context, Manifest
+from connectors.contract import Connector, Context, Manifest, Product, SourceConfig
 from connectors.errors import SourceConfigError
+from connectors.http import check_base_url
 
 GROUP = "svod.connectors"
 
@@ -45,6 +46,29 @@ def manifest(name: str) -> Manifest:
         raise SourceConfigError(f"there is no connector {name!r}; there are {known}") from None
 
 
+def check_source(config: SourceConfig, described: Manifest) -> Product:
+    """Holds the configuration of a source against what its product needs; gives the product.
+
+    Raises:
+        SourceConfigError: it cannot work. Names the key.
+
+    """
+    product = described.product(config.product)
+    for name in product.needs:
+        if getattr(config, name) is None:
+            raise SourceConfigError(f"{name} is missing; connector {described.name} needs it")
+    if not product.auth or config.har is not None:
+        return product
+    if config.auth is None or config.auth.kind not in product.auth:
+        given = f"kind {config.auth.kind!r}" if config.auth else "none"
+        raise SourceConfigError(f"auth: one of {', '.join(product.auth)} is needed, given is {given}")
+    base_url = config.base_url or product.base_url
+    if not base_url:
+        raise SourceConfigError(f"base_url is missing; connector {described.name} needs it")
+    check_base_url(base_url)
+    return product
+
+
 def connect(context: Context) -> Connector:
     """The connector for a source.
 
@@ -52,18 +76,10 @@ def connect(context: Context) -> Connector:
         SourceConfigError: the source lacks something that the product needs.
 
     """
-    product = context.product
-    for name in product.needs:
-        if getattr(context.config, name) is None:
-            raise SourceConfigError(
-                f"source {context.source}: {name} is missing; connector {context.manifest.name} needs it"
-            )
-    auth = context.config.auth
-    if product.auth and context.config.har is None and (auth is None or auth.kind not in product.auth):
-        given = f"kind {auth.kind!r}" if auth else "none"
-        raise SourceConfigError(
-            f"source {context.source}: auth: one of {', '.join(product.auth)} is needed, given is {given}"
-        )
+    try:
+        product = check_source(context.config, context.manifest)
+    except SourceConfigError as error:
+        raise SourceConfigError(f"source {context.source}: {error}") from None
     module, _, function = product.factory.partition(":")
     made: Any = getattr(importlib.import_module(module), function)(context)
     connector: Connector = made

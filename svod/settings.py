@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import make_url
 
 from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
+from canonical.store.engine import address
 from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig, name_secrets
 from connectors.errors import ConnectorError
 from connectors.files.layouts.model import CANONICAL, load_layout
-from connectors.registry import manifest
+from connectors.registry import check_source, manifest
 from pipelines.completeness.profile import DEFAULT, Profile, load_profile
 
 PLACES: Final = (Path("svod.toml"), Path("config/svod.toml"))
@@ -41,6 +41,12 @@ class StoreSettings(_Table):
     raw_keep_days: int = Field(default=400, ge=1)
     removal_share: float = Field(default=0.2, ge=0, le=1)
     removal_rows: int = Field(default=50, ge=0)
+
+    @field_validator("url")
+    @classmethod
+    def _is_of_a_known_kind(cls, value: str) -> str:
+        address(value)
+        return value
 
 
 class QueueSettings(_Table):
@@ -216,7 +222,7 @@ class Site:
     @property
     def store_url(self) -> str:
         """The store's address; a relative SQLite file begins at `root`."""
-        url = make_url(self.settings.store.url)
+        url = address(self.settings.store.url)
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
             url = url.set(database=str(self.root / url.database))
         return url.render_as_string(hide_password=False)
@@ -228,7 +234,7 @@ class Site:
 
     def _check_source(self, institution: InstitutionSettings, source: SourceConfig) -> None:
         try:
-            manifest(source.connector).product(source.product)
+            check_source(source, manifest(source.connector))
         except ConnectorError as error:
             raise SettingsError(f"{self.file}: institution {institution.key}, source {source.key}: {error}") from None
         try:

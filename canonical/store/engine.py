@@ -5,16 +5,36 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 _WRITE = "svod_write"
+
+_DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+_KINDS: Final = "sqlite:///FILE or postgresql+psycopg://…"
 
 
 class StoreError(Exception):
     """The store cannot do what was asked. The message says what, where, and what to do."""
+
+
+def address(url: str) -> URL:
+    """The address of a store, with the driver that svod uses for it.
+
+    Raises:
+        ValueError: it is of another kind or cannot be read. Says what to write; it may hold a password, and is not shown.
+
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"cannot be read as a database address; write {_KINDS}") from None
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise ValueError(f"{parsed.get_backend_name()} is not supported; write {_KINDS}")
+    return parsed.set(drivername=driver)
 
 
 def connect(url: str) -> Engine:
@@ -25,15 +45,11 @@ def connect(url: str) -> Engine:
 
     """
     try:
-        parsed = make_url(url)
-        kind = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise StoreError(f"[store] url: cannot be read as a database address: {error}") from None
-    if kind == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
+        parsed = address(url)
+    except ValueError as error:
+        raise StoreError(f"[store] url: {error}") from None
+    if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed, pool_pre_ping=True, connect_args={"application_name": "svod"})
-    if kind != "sqlite":
-        raise StoreError(f"[store] url: {kind} is not supported; use sqlite:///FILE or postgresql+psycopg://…")
     engine = create_engine(parsed, connect_args={"timeout": 60})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from canonical.entities import Mark, Person
 from tests.sites import Installation, write_folder
 from tests.stores import CLASS
 
+TOKEN = {"kind": "token", "token": {"env": "NO_SUCH"}}
 MARKS = [Mark(key=f"m{n}", work="w1", student="p1", value="5", grade=5, meaning="grade") for n in range(3)]
 
 
@@ -193,6 +195,9 @@ def test_wrong_usage_says_what_to_do(place: Installation, arguments: list[str], 
         ("[[institution]]\nkey = 'a'\nname = 'A'\nkind = 'school'\n[[institution.source]]\nkey = 's'\nconnector = 'fils'", "there is no connector 'fils'"),
         ("[[institution]]\nkey = 'a'\nname = 'A'\nkind = 'school'\n[[institution.source]]\nkey = 's'\nconnector = 'files'\nauth = {kind = 'token', token = 'abc'}", "a secret must not stand in the file"),
         ("[store", "not TOML"),
+        ("[store]\nurl = 'mysql://a:hush@x'", "store.url: mysql is not supported; write sqlite:///FILE or postgresql"),
+        ("[store]\nurl = 'hush'", "store.url: cannot be read as a database address; write sqlite:///FILE"),
+        ("[store]\nurl = 'postgresql://a:hush@x:y:z/b'", "store.url: cannot be read as a database address"),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_names_file_key_and_reason(tmp_path: Path, line: str, words: str) -> None:
@@ -202,3 +207,22 @@ def test_a_wrong_configuration_names_file_key_and_reason(tmp_path: Path, line: s
     done = place.run("status", status=2)
     assert words in done.stderr
     assert "svod.toml" in done.stderr
+    assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"connector": "mosreg", "auth": TOKEN}, "remote_id is missing; connector mosreg needs it"),
+        ({"connector": "files", "layout": "canonical"}, "path is missing; connector files needs it"),
+        ({"connector": "asurso", "auth": TOKEN}, "auth: one of password is needed, given is kind 'token'"),
+        ({"connector": "dnevnik"}, "auth: one of token, oauth, password is needed, given is none"),
+        ({"connector": "dnevnik", "auth": TOKEN, "base_url": "http://x.ru"}, "base_url 'http://x.ru': only https is"),
+        ({"connector": "dnevnik", "auth": TOKEN, "base_url": "https://u:hush@x.ru"}, "base_url must not hold a login"),
+    ],
+)
+def test_a_source_that_cannot_work_is_found_at_once(tmp_path: Path, source: dict[str, Any], words: str) -> None:
+    place = Installation(tmp_path).institution("kolomna").source("portal", **source)
+    done = place.run("status", status=2)
+    assert done.stderr.startswith(f"svod.toml: institution kolomna, source portal: {words}")
+    assert "hush" not in done.stderr

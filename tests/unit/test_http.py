@@ -248,10 +248,26 @@ class TestReadOnly:
 
         asyncio.run(go())
 
-    @pytest.mark.parametrize("url", ["http://portal.example.invalid", "ftp://x", "портал", "https://user:pw@x.invalid"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://portal.example.invalid",
+            "ftp://x",
+            "портал",
+            "https://x.invalid:port",
+            "https://x .invalid",
+            "https://[::1",
+        ],
+    )
     def test_addresses_that_may_not_carry_data(self, url: str) -> None:
-        with pytest.raises(SourceConfigError):
+        with pytest.raises(SourceConfigError, match="base_url"):
             check_base_url(url)
+
+    @pytest.mark.parametrize("url", ["https://user:hush@x.invalid", "ftp://user:hush@x", "https://user:hush@x:port"])
+    def test_an_address_with_a_password_is_not_shown(self, url: str) -> None:
+        with pytest.raises(SourceConfigError, match="base_url") as caught:
+            check_base_url(url)
+        assert "hush" not in str(caught.value)
 
     @pytest.mark.parametrize("url", ["https://x.invalid", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"])
     def test_addresses_that_may(self, url: str) -> None:
