@@ -61,8 +61,13 @@ def checked(
 
 def near(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the nearest known name, if one is near."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = nearest(name, known)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one; null if none is near."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)
 
 
 def _explain(file: Path, model: type[BaseModel], problem: Any, outer: str, unions: frozenset[str]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from canonical.store import SourceRow, sources
-from canonical.tables import BATCHES, HISTORY, ROWS
+from canonical.tables import BATCHES, HISTORY, ROWS, SOURCES
 from canonical.years import AcademicYear
 from pipelines.workplace import SourceJob
 
@@ -49,3 +49,23 @@ def known_since(connection: Connection, source: SourceRow) -> datetime | None:
     batch = min((b for b in first if b is not None), default=None)
     at = connection.execute(select(batches.at).where(batches.id == batch)).scalar()
     return None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)
+
+
+def group_names(connection: Connection, institutions: Collection[str]) -> set[str]:
+    """What the classes and groups of institutions are called, in whatever source and year."""
+    groups = ROWS["groups"].c
+    query = select(groups.name).join(SOURCES, SOURCES.c.id == groups.source)
+    query = query.where(SOURCES.c.institution.in_(institutions), groups.removed.is_(None), groups.name.is_not(None))
+    return set(connection.execute(query.distinct()).scalars())
+
+
+def staff_names(connection: Connection, institutions: Collection[str]) -> set[str]:
+    """The full names of those in the journals of institutions who are no pupils."""
+    people = ROWS["people"].c
+    query = select(people.family_name, people.given_name, people.patronymic).join(
+        SOURCES, SOURCES.c.id == people.source
+    )
+    query = query.where(
+        SOURCES.c.institution.in_(institutions), people.removed.is_(None), people.role.is_distinct_from("student")
+    )
+    return {" ".join(filter(None, row)) for row in connection.execute(query.distinct())}

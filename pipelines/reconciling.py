@@ -317,18 +317,22 @@ def decide(
     with store.writing() as connection:
         named = _of_doubt(connection, names[0]) if len(names) == 1 else [_named(text) for text in names]
         if len(named) != 2:
-            raise DecisionError("name two people, each as institution/source:key, or the id of one doubtful pair")
+            raise DecisionError(
+                "назовите двух человек, каждого как учреждение/источник:ключ, или номер сомнительной пары"
+            )
         order = [row.key for row in _by_authority(connection, jobs)]
         numbers = {row.key: row.id for row in sources(connection)}
         for source, key in named:
             if source not in order:
-                raise DecisionError(f"there is no source {source!r} that was ever read; there are {', '.join(order)}")
+                raise DecisionError(
+                    f"источник «{source}» ещё ни разу не читали; есть: {', '.join(order) or 'ни одного'}"
+                )
             if not BULK["people"].live(connection, numbers[source], [key]):
-                raise DecisionError(f"{source} has no person with the key {key!r}")
+                raise DecisionError(f"в {source} нет человека с ключом «{key}»")
         (left, left_key), (right, right_key) = sorted(named, key=lambda n: order.index(n[0]))
         places = {source.partition("/")[0] for source in (left, right)}
         if left == right or len(places) > 1:
-            raise DecisionError("name two people of two sources of one institution")
+            raise DecisionError("назовите двух человек из двух источников одного учреждения")
         pair = Sources(places.pop(), left, right)
         keeping.decide(connection, pair, left_key, right_key, decision, store.clock())
     return pair, left_key, right_key
@@ -340,7 +344,7 @@ def _of_doubt(connection: Connection, beginning: str) -> list[tuple[str, str]]:
     except NoSuchDiscrepancyError as error:
         raise DecisionError(str(error)) from None
     if found.entity != "people" or found.left_key is None or found.right_key is None:
-        raise DecisionError(f"discrepancy {found.id} is not about two people; see `svod people candidates`")
+        raise DecisionError(f"расхождение {found.id} не о двух людях; сомнительные пары: svod people candidates")
     return [(found.left_source, found.left_key), (found.right_source, found.right_key)]
 
 
@@ -348,6 +352,6 @@ def _named(text: str) -> tuple[str, str]:
     source, colon, key = text.partition(":")
     if not colon or not key or "/" not in source:
         raise DecisionError(
-            f"{text!r} names no person; write institution/source:key, like kolomna/portal:1000000000123"
+            f"«{text}» не называет человека; пишут учреждение/источник:ключ, например kolomna/portal:1000000000123"
         )
     return source, key

@@ -160,7 +160,7 @@ def decide(
         taken = r.entity == "people" and r.decision == "confirmed" and (r.left == left) != (r.right == right)
         if decision == "confirmed" and taken:
             pair = f"{sources.left}:{r.left} {sources.right}:{r.right}"
-            raise DecisionError(f"confirmed already: {pair}; if that was wrong, call `svod people split {pair}` first")
+            raise DecisionError(f"уже подтверждено: {pair}; если это ошибка, сначала: svod people split {pair}")
     old = known.get(("people", left, right))
     score, how = (old.score, old.how) if old else (0.0, "")
     row = MatchRow("people", left, right, score, how, doubtful=False, decision=decision)
@@ -223,16 +223,16 @@ def one(connection: Connection, beginning: str) -> Discrepancy:
     query = select(*_COLUMNS).where(DISCREPANCIES.c.id.startswith(beginning, autoescape=True)).limit(2)
     rows = connection.execute(query).mappings().all()
     if not rows:
-        raise NoSuchDiscrepancyError(f"there is no discrepancy {beginning!r}; see `svod discrepancies list --all`")
+        raise NoSuchDiscrepancyError(f"расхождения «{beginning}» нет; все расхождения: svod discrepancies list --all")
     if len(rows) > 1:
-        raise NoSuchDiscrepancyError(f"several discrepancies begin with {beginning!r}; give more of the id")
+        raise NoSuchDiscrepancyError(f"с «{beginning}» начинаются номера нескольких расхождений; укажите больше знаков")
     return Discrepancy(**rows[0])
 
 
 def close(
     connection: Connection, beginning: str, state: Literal["accepted", "resolved"], why: str | None, moment: datetime
 ) -> Discrepancy:
-    """Closes a discrepancy as a person says.
+    """Closes a discrepancy as a person says. Said once more without a reason, it keeps the reason that it has.
 
     Raises:
         NoSuchDiscrepancyError: there is none that could be closed.
@@ -240,8 +240,8 @@ def close(
     """
     found = one(connection, beginning)
     if found.state == "fixed":
-        raise NoSuchDiscrepancyError(f"discrepancy {found.id} is fixed already")
-    after = closed(found, state, why, moment)
+        raise NoSuchDiscrepancyError(f"расхождение {found.id} уже закрыто")
+    after = closed(found, state, why or (found.note if found.state == state else None), moment)
     upsert(connection, DISCREPANCIES, [asdict(after)])
     return after
 

@@ -39,9 +39,9 @@ def one(connection: Connection, beginning: str) -> Finding:
     query = select(*_COLUMNS).where(FINDINGS.c.id.startswith(beginning, autoescape=True)).limit(2)
     rows = connection.execute(query).mappings().all()
     if not rows:
-        raise NoSuchFindingError(f"there is no finding {beginning!r}; see `svod findings list --all`")
+        raise NoSuchFindingError(f"замечания «{beginning}» нет; все замечания: svod findings list --all")
     if len(rows) > 1:
-        raise NoSuchFindingError(f"several findings begin with {beginning!r}; give more of the id")
+        raise NoSuchFindingError(f"с «{beginning}» начинаются номера нескольких замечаний; укажите больше знаков")
     return Finding(**rows[0])
 
 
@@ -89,7 +89,7 @@ def lift(connection: Connection, beginning: str) -> Finding:
 def _open(connection: Connection, beginning: str) -> Finding:
     found = one(connection, beginning)
     if found.state == "fixed":
-        raise NoSuchFindingError(f"finding {found.id} is closed already")
+        raise NoSuchFindingError(f"замечание {found.id} уже закрыто")
     return found
 
 

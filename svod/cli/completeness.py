@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Final
 
 import typer
@@ -17,7 +17,7 @@ from pipelines.completeness.suspicion import Severity
 from svod.cli.finding_tables import list_findings, russian_day
 from svod.cli.findings import parse_severity
 from svod.cli.frame import WAITING, Frame
-from svod.cli.moments import parse_day, parse_moment
+from svod.cli.moments import parse_day, parse_moment, written_in_russian
 from svod.cli.options import Institutions
 
 DOUBT: Final = {
@@ -55,7 +55,12 @@ def judge(
     request = Request(parse_day(since, "--since"), parse_day(until, "--until"), parse_moment(as_of) if as_of else None)
     if request.since and request.until and request.since > request.until:
         raise typer.BadParameter("--since is later than --until")
-    moment, results = completeness(frame.store, _wards(frame, institution or ()), request)
+    wards = _wards(frame, institution or ())
+    now = request.as_of or frame.clock()
+    today = min((now.astimezone(w.institution.zone).date() for w in wards), default=now.date())
+    if request.since and request.since > today:
+        raise typer.BadParameter(f"--since {request.since} is later than the last day that can be judged, {today}")
+    moment, results = completeness(frame.store, wards, request)
     if frame.json:
         frame.give(as_json(results, moment))
     _tell(frame, results, moment)
@@ -75,13 +80,14 @@ def _is_grave(finding: Finding, gravity: Severity) -> bool:
 
 
 def _tell(frame: Frame, results: Sequence[Result], moment: datetime) -> None:
-    kinds = {i.key: i.kind for i in frame.site.institutions()}
+    places = {i.key: i.place for i in frame.site.institutions()}
+    kinds: dict[str, str] = {key: place.kind for key, place in places.items()}
     several = len(results) > 1
     list_findings(frame, [f for r in results for f in r.findings], kinds, several=several)
     for by, some in totals(rate for r in results for rate in r.fill).items():
         _rates(frame, by, some, several=several)
     for result in results:
-        _notices(frame, result, moment)
+        _notices(frame, result, moment, places[result.institution].zone)
 
 
 def _rates(frame: Frame, by: str, some: Sequence[Rate], *, several: bool) -> None:
@@ -107,7 +113,7 @@ def _rates(frame: Frame, by: str, some: Sequence[Rate], *, several: bool) -> Non
     frame.table([*head, *(["Неизвестно"] if with_unknown else [])], rows)
 
 
-def _notices(frame: Frame, result: Result, moment: datetime) -> None:
+def _notices(frame: Frame, result: Result, moment: datetime, zone: tzinfo) -> None:
     """What the reader must know to trust the list; on standard error, so that it is seen with `--json` too."""
     if frame.quiet:
         return
@@ -126,7 +132,7 @@ def _notices(frame: Frame, result: Result, moment: datetime) -> None:
             f"{name}: прежних замечаний, которые нельзя проверить заново: {len(result.unjudged)}; они открыты"
         )
     if result.last_judged_at is not None and moment < result.last_judged_at:
-        later = result.last_judged_at.isoformat()
+        later = written_in_russian(result.last_judged_at.isoformat(), zone)
         frame.complain(f"{name}: уже есть проверка на более поздний момент ({later}): итог показан, но не сохранён")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pipelines.completeness.catalogue import CATALOGUE
 from pipelines.completeness.finding import Finding
 from svod.cli.frame import Frame
+from svod.cli.moments import written_in_russian
 
 SEVERITY: Final[dict[str, str]] = {"error": "нарушение", "warning": "недочёт", "info": "напоминание"}
 STATE: Final = {
@@ -55,10 +56,6 @@ def describe(
 
     Times are of the institution's `zone` (null: of the machine's).
     """
-
-    def when(instant: str | None) -> str:
-        return f"{datetime.fromisoformat(instant).astimezone(zone):%d.%m.%Y %H:%M}" if instant else ""
-
     overdue = finding.overdue_hours(moment)
     closed = CLOSED.get(finding.closed_why or "", "")
     values: list[tuple[str, Any]] = [
@@ -78,11 +75,11 @@ def describe(
         ("Обучающийся (ключ)", finding.student),
         ("Период (ключ)", finding.period),
         ("Срок", _until(finding.due_at)),
-        ("Сделано", when(finding.done_at)),
+        ("Сделано", written_in_russian(finding.done_at, zone)),
         ("Просрочено, ч", f"{overdue:g}".replace(".", ",") if overdue else None),
-        ("Найдено впервые", when(finding.first_at)),
-        ("Найдено в последний раз", when(finding.last_at)),
-        ("Закрыто", when(finding.closed_at)),
+        ("Найдено впервые", written_in_russian(finding.first_at, zone)),
+        ("Найдено в последний раз", written_in_russian(finding.last_at, zone)),
+        ("Закрыто", written_in_russian(finding.closed_at, zone)),
         ("Открывалось раз", finding.times if finding.times > 1 else None),
         ("Почему снято", finding.waived_why),
     ]

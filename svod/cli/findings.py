@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
-from canonical.text import tidy
+from canonical.text import sort_key, tidy
 from canonical.toml_files import near
 from pipelines.completeness import keeping
 from pipelines.completeness.catalogue import CATALOGUE
@@ -15,6 +16,7 @@ from pipelines.completeness.keeping import NoSuchFindingError
 from pipelines.completeness.rule import SEVERITIES
 from pipelines.completeness.running import order
 from pipelines.completeness.suspicion import Severity
+from pipelines.journals import group_names, staff_names
 from svod.cli.finding_tables import STATE, describe, list_findings, state
 from svod.cli.frame import FAILED, Frame
 from svod.cli.moments import parse_day
@@ -50,6 +52,10 @@ def list_(
     wanted = {i.key: i.kind for i in frame.site.institutions(institution or ())}
     with frame.store.reading() as connection:
         known = keeping.findings(connection, rule=rule, state=state)
+        if group is not None or teacher is not None:
+            ever = [f for f in keeping.findings(connection).values() if f.institution in wanted or not institution]
+            _check_group(group, {f.group for f in ever if f.group} | group_names(connection, wanted))
+            _check_teacher(teacher, {f.teacher for f in ever if f.teacher} | staff_names(connection, wanted))
     some = [
         f
         for f in known.values()
@@ -63,6 +69,20 @@ def list_(
     if frame.json:
         frame.give({"findings": [f.as_json(frame.clock()) for f in some]})
     list_findings(frame, some, wanted, several=len({f.institution for f in some}) > 1)
+
+
+def _check_group(group: str | None, known: Collection[str]) -> None:
+    if group is not None and _plain(group) not in {_plain(name) for name in known}:
+        there = ", ".join(f"«{name}»" for name in sorted(known, key=sort_key)) or "none"
+        raise typer.BadParameter(f"--group {group!r}: no journal here has such a class or group; there are: {there}")
+
+
+def _check_teacher(teacher: str | None, known: Collection[str]) -> None:
+    """Names of people stay out of messages: they are not listed."""
+    if teacher is not None and not any(_plain(teacher) in _plain(name) for name in known):
+        raise typer.BadParameter(
+            "--teacher: nobody of this name is in the journals here; write a part of the full name"
+        )
 
 
 def show(context: typer.Context, finding: Annotated[str, typer.Argument(metavar="ID")]) -> None:

@@ -16,6 +16,7 @@ from reconcile.keeping import DecisionError, NoSuchDiscrepancyError
 from reconcile.life import STATES, Discrepancy
 from svod.cli.discrepancy_words import ENTITY, FIELD, STATE, evidence, value_said
 from svod.cli.frame import FAILED, Frame
+from svod.cli.moments import written_in_russian
 from svod.cli.options import Institutions
 
 KINDS: Final = ("missing_left", "missing_right", "differs", "duplicate", "ambiguous")
@@ -83,7 +84,7 @@ def _notices(frame: Frame, result: Result) -> None:
         frame.complain(f"{result.institution}: {result.error}")
         frame.status = FAILED
     elif not result.stored and result.last_judged_at is not None and not frame.quiet:
-        later = result.last_judged_at.isoformat()
+        later = _when(frame, result.institution, result.last_judged_at.isoformat())
         frame.complain(f"{result.institution}: уже есть сверка на более поздний момент ({later}): итог показан, но не сохранён")  # fmt: skip
     doubtful = sum(len(p.outcome.doubtful) for p in result.pairs)
     if doubtful and not frame.quiet:
@@ -135,7 +136,7 @@ def _list(frame: Frame, some: Sequence[Discrepancy], *, empty: str) -> None:
                 _what(d),
                 _said(d, d.left_source, d.left_key, d.left_value),
                 _said(d, d.right_source, d.right_key, d.right_value),
-                d.first_at[:16].replace("T", " "),
+                _when(frame, d.institution, d.first_at),
                 STATE[d.state],
             ]
             for d in some
@@ -170,17 +171,38 @@ def discrepancies_show(context: typer.Context, discrepancy: Annotated[str, typer
     except NoSuchDiscrepancyError as error:
         frame.fail(str(error), "not_found")
         return
-    document = found.as_json()
     if frame.json:
-        frame.give(document)
-    for name, value in document.items():
-        frame.say(f"{name}: {_shown(value)}")
+        frame.give(found.as_json())
+    for name, value in _described(frame, found):
+        frame.say(f"{name}: {value}")
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
-    return "" if value is None else str(value)
+def _described(frame: Frame, one: Discrepancy) -> list[tuple[str, str]]:
+    """One discrepancy with its life, as pairs of name and value; what is not known is left out."""
+    values: list[tuple[str, Any]] = [
+        ("Номер", one.id),
+        ("Что", ENTITY[one.entity]),
+        ("О чём", one.about),
+        ("Расхождение", _what(one)),
+        ("Слева", _said(one, one.left_source, one.left_key, one.left_value)),
+        ("Ключ слева", one.left_key),
+        ("Справа", _said(one, one.right_source, one.right_key, one.right_value)),
+        ("Ключ справа", one.right_key),
+        ("Учреждение", one.institution),
+        ("Состояние", STATE[one.state]),
+        ("Обнаружено", _when(frame, one.institution, one.first_at)),
+        ("Найдено в последний раз", _when(frame, one.institution, one.last_at)),
+        ("Закрыто", _when(frame, one.institution, one.closed_at)),
+        ("Открывалось раз", one.times if one.times > 1 else None),
+        ("Причина", one.note),
+    ]
+    return [(name, str(value)) for name, value in values if value]
+
+
+def _when(frame: Frame, institution: str, instant: str | None) -> str:
+    """An instant as it is told at the institution."""
+    zone = next((i.place.zone for i in frame.site.institutions() if i.key == institution), frame.zone)
+    return written_in_russian(instant, zone)
 
 
 def discrepancies_accept(context: typer.Context, discrepancy: Ids, why: Why = None) -> None:
@@ -195,17 +217,21 @@ def discrepancies_resolve(context: typer.Context, discrepancy: Ids, why: Why = N
 
 def _close(frame: Frame, ids: Iterable[str], state: Literal["accepted", "resolved"], why: str | None) -> None:
     done: list[Discrepancy] = []
+    already: set[str] = set()
     for beginning in ids:
         try:
             with frame.store.writing() as connection:
+                before = keeping.one(connection, beginning)
                 done.append(keeping.close(connection, beginning, state, tidy(why), frame.clock()))
+            already |= {before.id} if before.state == state else set()
         except NoSuchDiscrepancyError as error:
             frame.complain(str(error))
             frame.status = FAILED
     if frame.json:
         frame.give({"discrepancies": [d.as_json() for d in done]})
     for d in done:
-        frame.say(f"{d.id}: {STATE[d.state]}: {d.about}")
+        said = f"{'уже ' if d.id in already else ''}{STATE[d.state]}"
+        frame.say(f"{d.id}: {said}: {d.about}{f' (причина: {d.note})' if d.note else ''}")
 
 
 # -- people ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from canonical.toml_files import near
+from canonical.toml_files import nearest
 from pipelines.completeness.catalogue import CATALOGUE
 from pipelines.completeness.profile import Profile
 from pipelines.completeness.rule import Rule, RuleSettings
@@ -47,7 +47,9 @@ def show(
     """Show one rule: what it finds, what a portal must be able to say for it, and what each profile makes of it."""
     frame: Frame = context.obj
     if rule not in CATALOGUE:
-        frame.fail(f"there is no rule {rule!r}{near(rule, CATALOGUE)}; see `svod rules list`", "not_found")
+        close = nearest(rule, CATALOGUE)
+        meant = f" Может быть, {close}?" if close else ""
+        frame.fail(f"Правила «{rule}» нет.{meant} Все правила: svod rules list", "not_found")
         return
     found = CATALOGUE[rule]
     profiles = _profiles(frame, profile)

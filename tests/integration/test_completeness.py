@@ -282,6 +282,12 @@ def test_the_days(place: Installation) -> None:
     assert len(place.json("completeness", "--until", "2026-09-08")["findings"]) == 4
     assert "--since is later than --until" in place.run("completeness", "--since", "2026-09-09", "--until", "2026-09-08", status=2).stderr  # fmt: skip
     assert "is not a day" in place.run("completeness", "--since", "yesterday", status=2).stderr
+    before = place.json("runs", "list")
+    later = place.run("completeness", "--since", "2026-09-12", status=2).stderr
+    assert "--since 2026-09-12 is later than the last day that can be judged, 2026-09-11" in later
+    then = ("--as-of", "2026-09-08T12:00:00+03:00")
+    assert "2026-09-08" in place.run("completeness", "--since", "2026-09-09", *then, status=2).stderr
+    assert place.json("runs", "list") == before
 
 
 def test_an_earlier_moment_and_as_of_are_only_told(place: Installation) -> None:
@@ -290,7 +296,7 @@ def test_an_earlier_moment_and_as_of_are_only_told(place: Installation) -> None:
     done = place.run("--json", "completeness")
     document = json.loads(done.stdout)
     assert [s["stored"] for s in document["institutions"]] == [False]
-    assert "2026-09-11T12:00:00+03:00" in done.stderr
+    assert "уже есть проверка на более поздний момент (11.09.2026 12:00)" in done.stderr
     place.now = "2026-09-12T12:00:00+03:00"
     document = place.json("completeness", "--as-of", "2026-09-11T13:00:00+03:00")
     assert document["as_of"] == "2026-09-11T13:00:00+03:00"
@@ -339,12 +345,15 @@ class TestFindings:
         place.run("completeness")
         for options, number in (
             ([], 4), (["--rule", "mark.late"], 2), (["--severity", "error"], 1), (["--severity", "info"], 4),
-            (["--state", "new"], 4), (["--state", "fixed"], 0), (["--group", "7а"], 4), (["--group", "8а"], 0),
+            (["--state", "new"], 4), (["--state", "fixed"], 0), (["--group", "7а"], 4),
             (["--teacher", "образцова"], 4), (["--teacher", "макетов"], 0), (["--institution", "a"], 4),
         ):  # fmt: skip
             assert len(place.json("findings", "list", *options)["findings"]) == number, options
         assert "урок не записан" in place.run("findings", "list").stdout
         assert "did you mean 'mark.late'" in place.run("findings", "list", "--rule", "mark.lat", status=2).stderr
+        there = place.run("findings", "list", "--group", "8а", status=2).stderr
+        assert "--group '8а': no journal here has such a class or group; there are: «7А»" in there
+        assert "nobody of this name" in place.run("findings", "list", "--teacher", "небывалова", status=2).stderr
         assert "is none of new" in place.run("findings", "list", "--state", "old", status=2).stderr
 
     def test_what_is_closed_is_listed_when_it_is_asked_for(self, place: Installation) -> None:
@@ -381,7 +390,7 @@ class TestFindings:
             "Найдено впервые: 11.09.2026 12:00",
             "Найдено в последний раз: 11.09.2026 12:00",
         ]
-        assert "there is no finding 'zz'" in place.run("findings", "show", "zz", status=1).stderr
+        assert "замечания «zz» нет" in place.run("findings", "show", "zz", status=1).stderr
 
     def test_waive_and_lift(self, place: Installation) -> None:
         place.run("completeness")
@@ -441,13 +450,13 @@ class TestFindings:
         assert states == {"lesson.unrecorded": "new", "lesson.topic_missing": "new", "mark.late": "confirmed"}
         place.run("findings", "waive", first["id"], *until)
         assert place.json("findings", "show", second["id"])["state"] == "confirmed"
-        assert "there is no finding 'zz'" in place.run("findings", "waive", "zz", "--alike", *until, status=1).stderr
+        assert "замечания «zz» нет" in place.run("findings", "waive", "zz", "--alike", *until, status=1).stderr
 
     def test_one_that_is_not_there_does_not_stop_the_others(self, place: Installation) -> None:
         place.run("completeness")
         key = place.json("findings", "list")["findings"][0]["id"]
         done = place.run("findings", "waive", "zz", key, "--until", "2026-09-30", "--why", "x", status=1)
-        assert "there is no finding 'zz'" in done.stderr
+        assert "замечания «zz» нет" in done.stderr
         assert place.json("findings", "show", key)["state"] == "excused"
 
 
@@ -461,7 +470,7 @@ class TestRules:
         assert not late["profiles"]["kru"]["enabled"]
         assert "KRU 3.2" in place.run("rules", "list", "--profile", "kru").stdout
         assert "KOL 2.7" in place.run("rules", "show", "homework.missing").stdout
-        assert "did you mean 'mark.late'" in place.run("rules", "show", "mark.lat", status=1).stderr
+        assert "Может быть, mark.late?" in place.run("rules", "show", "mark.lat", status=1).stderr
         assert "did you mean 'kru'" in place.run("rules", "list", "--profile", "krue", status=2).stderr
 
     def test_it_needs_no_configuration(self, tmp_path: Path) -> None:

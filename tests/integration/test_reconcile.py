@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -253,13 +254,18 @@ def test_the_tables(place: Installation) -> None:
     listed = place.run("discrepancies", "list").stdout
     assert "новое" in listed
     shown = place.run("discrepancies", "show", place.json("discrepancies", "list")["discrepancies"][0]["id"]).stdout
-    assert "state: new" in shown
+    assert "Состояние: новое" in shown
+    assert "Обнаружено: 20.11.2026 18:00" in shown
+    assert not re.search(r"(?m)^[a-z_]+: ", shown)
 
 
 def test_accept_and_resolve(place: Installation) -> None:
     (one,) = place.json("reconcile")["discrepancies"]
     done = place.json("discrepancies", "accept", one["id"][:6], "--why", " так  и было ")["discrepancies"]
     assert [(d["state"], d["note"]) for d in done] == [("accepted", "так и было")]
+    again = place.run("discrepancies", "accept", one["id"]).stdout
+    assert re.search(rf"{one['id']}: уже принято: .* \(причина: так и было\)", again)
+    assert place.json("discrepancies", "show", one["id"])["note"] == "так и было"
     at(place, hours=1)
     assert [d["state"] for d in place.json("reconcile")["discrepancies"]] == ["accepted"]
     assert place.json("discrepancies", "list", "--state", "new")["discrepancies"] == []
@@ -285,10 +291,10 @@ def test_filters(place: Installation) -> None:
 
 def test_what_is_not_there(place: Installation) -> None:
     place.run("reconcile")
-    assert "there is no discrepancy 'zzz'" in place.run("discrepancies", "show", "zzz", status=1).stderr
+    assert "расхождения «zzz» нет" in place.run("discrepancies", "show", "zzz", status=1).stderr
     assert place.json("discrepancies", "show", "zzz", status=1)["error"]["code"] == "not_found"
-    assert "there is no discrepancy 'zzz'" in place.run("discrepancies", "accept", "zzz", status=1).stderr
-    assert "has no person" in place.run("people", "confirm", "a/left:1", "a/right:nobody", status=1).stderr
+    assert "расхождения «zzz» нет" in place.run("discrepancies", "accept", "zzz", status=1).stderr
+    assert "нет человека с ключом" in place.run("people", "confirm", "a/left:1", "a/right:nobody", status=1).stderr
     assert place.json("people", "split", "a/left:1", status=1)["error"]["code"] == "decision"
 
 
