@@ -29,7 +29,7 @@ async def check(client: Client) -> list[CheckLine]:
         ConnectorError: the portal cannot be reached, or does not let the account in.
 
     """
-    await client.sign_in()
+    await client.year()
     manner = client.manner
     version = ".".join(str(n) for n in manner.version)
     lines = [

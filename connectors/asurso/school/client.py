@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Final, TypeVar
 
 from connectors.asurso.school.hub import hub, task_of
-from connectors.asurso.school.signin import SchoolManner, version_of
+from connectors.asurso.school.signin import SchoolManner
 from connectors.contract import Context
 from connectors.errors import (
     AccessDeniedError,
@@ -44,8 +44,10 @@ class Form:
     filters: Mapping[str, str]
 
     def filled(self, given: Mapping[str, str | None]) -> list[dict[str, str]]:
-        """The filters with these values; what the form does not ask for is left out, what is not given is as it was."""
-        values = {name: given.get(name) or default for name, default in self.filters.items()}
+        """The filters with these values; what the form does not ask for is left out, as is what is given as null; what is
+        not given is as it was.
+        """
+        values = {name: given.get(name, default) for name, default in self.filters.items()}
         return [{"filterId": n, "filterValue": v, "filterText": ""} for n, v in values.items() if v]
 
 
@@ -65,14 +67,6 @@ class Client:
         self._prepared = False
 
     # -- the school ------------------------------------------------------------------------------------------------------
-
-    async def context(self) -> Answer:
-        """Who is signed in, and where: the year, the server's version and way of writing dates."""
-        answer = await self._session.get("/webapi/context")
-        said = answer.json()
-        if isinstance(said, Mapping) and isinstance(said.get("version"), str):
-            self.manner.version = version_of(said["version"])
-        return answer
 
     async def year(self) -> Answer:
         return await self._session.get("/webapi/years/current")
@@ -196,10 +190,10 @@ class Client:
                 try:
                     answer = await self._make(form.report, body)
                 except ConnectorError as error:
-                    passing = error.retry or isinstance(error, (ExpiredError, _FileGoneError))
-                    if not left or not passing:
+                    gone = isinstance(error, _FileGoneError)
+                    if not left or not (error.retry or gone):
                         raise
-                    await asyncio.sleep(0 if isinstance(error, (ExpiredError, _FileGoneError)) else _PAUSE_SECONDS)
+                    await asyncio.sleep(0 if gone else _PAUSE_SECONDS)
                 else:
                     return dataclasses.replace(answer, origin=dataclasses.replace(answer.origin, request=asked))
         raise AssertionError  # the last try gives an answer or raises
@@ -226,8 +220,9 @@ class Client:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 open_hub = await stack.enter_async_context(hub(self._session, self.manner))
-            except UnavailableError as error:  # the portal itself may well answer
-                raise UnexpectedAnswerError(str(error)) from None
+            except (UnavailableError, ExpiredError, AccessDeniedError, NotFoundError) as error:
+                await self.year()  # the portal itself may well answer, and the session be dead
+                raise UnexpectedAnswerError(f"report {report}: {error}") from None
             queued = await self._queue_report(report, body)
             task, queue = task_of(queued.json(), queued.origin.request)
             try:
@@ -251,7 +246,7 @@ class Client:
                     self._queue = pattern
                     return answer
             if again:
-                await self._session.get("/webapi/context")
+                await self.year()  # renews a session that is dead
         raise refusal
 
     async def close(self) -> None:
@@ -260,13 +255,6 @@ class Client:
             await self.manner.sign_out(self._session)
         finally:
             await self._session.close()
-
-    async def sign_in(self) -> None:
-        """Signs in, if that has not been done."""
-        await self.context()
-
-    async def schools(self, name: str) -> list[Mapping[str, Any]]:
-        return await self.manner.schools(self._session, name)
 
 
 class _FileGoneError(NotFoundError):

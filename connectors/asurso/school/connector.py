@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Origin
 from canonical.coverage import Axis, Scope, Selector
 from canonical.years import AcademicYear, Stretch
 from connectors.archive import digest
@@ -71,7 +71,7 @@ class SchoolConnector:
 
     async def discover(self) -> list[RemoteInstitution]:
         """The school that the account is signed in to: the portal has no list of an account's schools."""
-        await self._client.sign_in()
+        await self._client.year()
         manner = self._client.manner
         return [RemoteInstitution(manner.school or "", manner.name or manner.school or "")]
 
@@ -81,7 +81,6 @@ class SchoolConnector:
 
     async def read(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, then the stretches of the window, at last the marks of periods."""
-        params = await self._about_reports()
         lists = await Listing(self._client).read()
         year = lists.academic_year or AcademicYear.of(self._context.today())
         if year != window.year:
@@ -89,8 +88,9 @@ class SchoolConnector:
         made, terms = curriculum(lists), Terms(lists, year)
         for unit in _list_units(lists, made, terms, year):
             yield unit
-        run = Run(self._context, self._client, window, lists, made, terms, params)
-        await run.prepare()
+        run = Run(self._context, self._client, window, lists, made, terms, _about_reports(self._client.manner.about))
+        asked = [*(a.origin for a in lists.answers()), *await run.prepare()]
+        yield ready(f"asked/{year.name}", Reading(asked, partial(_keeping, asked)))
         for unit in run.lost:
             yield unit
         for piece in terms.pieces(window):
@@ -110,16 +110,15 @@ class SchoolConnector:
         """Marks of periods have no date: they are as of today."""
         return not window.explicit or window.since <= self._context.today() <= window.until
 
-    async def _about_reports(self) -> dict[str, Any]:
-        """What every report is told: of which school and year, and how to write dates."""
-        said = (await self._client.context()).json()
-        about = said if isinstance(said, Mapping) else {}
-        return {
-            "SCHOOLYEARID": str(about.get("schoolYearId") or ""),
-            "SERVERTIMEZONE": _SERVER_ZONE,
-            "FULLSCHOOLNAME": str(about.get("organizationName") or ""),
-            "DATEFORMAT": str(about.get("dateFormat") or ""),
-        }
+
+def _about_reports(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What every report is told: of which school and year, and how to write dates."""
+    return {
+        "SCHOOLYEARID": str(about.get("schoolYearId") or ""),
+        "SERVERTIMEZONE": _SERVER_ZONE,
+        "FULLSCHOOLNAME": str(about.get("organizationName") or ""),
+        "DATEFORMAT": str(about.get("dateFormat") or ""),
+    }
 
 
 class Listing:
@@ -232,6 +231,14 @@ def _list_units(lists: Lists, made: Curriculum, terms: Terms, year: AcademicYear
     yield ready(f"periods/{year.name}", Reading(everything, terms.batch, context))
 
 
+def _keeping(asked: Sequence[Origin]) -> Batch:
+    """A batch of no records, so that a replay finds the answers."""
+    batch = Batch()
+    for origin in asked:
+        batch.add([], origin)
+    return batch
+
+
 def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """The items in runs of so many."""
     return (items[n : n + size] for n in range(0, len(items), size))
@@ -279,17 +286,20 @@ class Run:
         self.students = sorted(lists.class_of, key=by_number)
         self.lost: list[Unit] = []
 
-    async def prepare(self) -> None:
-        """What the reading of every stretch needs: the forms of reports, and the bells."""
+    async def prepare(self) -> list[Origin]:
+        """What the reading of every stretch needs: the forms of reports, and the bells. Gives what was answered."""
+        asked: list[Origin] = []
         for report in GIVES:
             try:
-                self._forms[report], _ = await self._client.form(report)
+                self._forms[report], answer = await self._client.form(report)
+                asked.append(answer.origin)
             except ConnectorError as error:
                 if error.stops == "source":
                     raise
                 self.lost.append(failed(f"reports/{report}", error))
         bells = await unless_denied(self._client.bells())
         self._around = Surroundings(self._lists, self._made, _bells(bells), self._context.zone, self._context.scale)
+        return [*asked, *([bells.origin] if bells else [])]
 
     # -- a stretch of days -----------------------------------------------------------------------------------------------
 
@@ -303,7 +313,7 @@ class Run:
             for unit in lost:
                 yield unit
             return
-        evidence.meetings = await self._meetings(piece)
+        evidence.meetings = await self._meetings(piece, evidence)
         await self._read_cards(evidence)
         spans = await self._read_absences(piece, evidence, read, lost)
         await self._read_entries(piece, evidence, lost)
@@ -311,11 +321,11 @@ class Run:
         for name in sorted(made, key=by_number):
             yield self._unit(f"journal/{name}/{piece.start}", made[name], piece)
         scopes = list(self._scopes(piece, evidence, read, spans))
-        batch = Batch()
+        asked = evidence.asked()
+        batch = _keeping(asked)
         batch.covers(*scopes)
-        origins = [o for name in sorted(made, key=by_number) for o in made[name].origins.values()]
         text = digest(msgspec.json.encode(scopes))
-        yield ready(f"covered/{piece.start}", Reading(origins, lambda: batch, text), whole=piece.whole)
+        yield ready(f"covered/{piece.start}", Reading(asked, lambda: batch, text), whole=piece.whole)
         for unit in lost:
             yield unit
 
@@ -334,6 +344,7 @@ class Run:
                     if isinstance(answer, ConnectorError):
                         raise answer
                     evidence.diaries.take(student, answer)
+                    evidence.others.append(answer.origin)
                     read.add(student)
                 except ConnectorError as error:
                     lost.append(failed(f"diary/{student}/{piece.start}", error))
@@ -344,7 +355,7 @@ class Run:
             evidence.unsure |= {s for s in self.students if self._lists.class_of[s] in classes}
         return read
 
-    async def _meetings(self, piece: Stretch) -> Timetable | None:
+    async def _meetings(self, piece: Stretch, evidence: Evidence) -> Timetable | None:
         """The timetable of the classes, where it may be seen."""
         ids = self._lists.class_ids
         answers = await all_of(self._client.meetings(n, piece.start, piece.end) for n in ids)
@@ -352,6 +363,7 @@ class Run:
         for number, answer in zip(ids, answers, strict=True):
             if isinstance(answer, Answer):
                 made.take(number, items_of(answer))
+                evidence.others.append(answer.origin)
         return made if made.by_place or made.by_id else None
 
     # -- cards -----------------------------------------------------------------------------------------------------------
@@ -392,9 +404,10 @@ class Run:
     async def _read_absences(
         self, piece: Stretch, evidence: Evidence, read: set[str], lost: list[Unit]
     ) -> dict[str, tuple[date, date]]:
-        """Reads the report of attendance of each pupil; gives the days that were asked for."""
+        """Reads the report of attendance of each pupil; gives the days that were asked for. Days to come have none."""
         form = self._forms.get("studenttotal")
-        if form is None:
+        marked = any(work.marks for _, work in evidence.diaries.works())
+        if form is None or (piece.start > self._context.today() and not marked):
             return {}
         spans: dict[str, tuple[date, date]] = {}
         asks = [(s, term, days) for s in self.students if s in read for term, days in self._asked(s, piece)]
@@ -410,6 +423,7 @@ class Run:
                 if error.retry:
                     evidence.unsure.add(student)
                 continue
+            evidence.others.append(answer.origin)
             before = evidence.absences.get(student, ([], [], answer.origin))
             evidence.absences[student] = ([*before[0], *cells], [*before[1], *broken], answer.origin)
             first = spans.get(student, (since, until))
@@ -418,11 +432,13 @@ class Run:
 
     def _asked(self, student: str, piece: Stretch) -> Iterator[tuple[str | None, tuple[date, date]]]:
         """The terms of a pupil's class that a stretch touches, each with its days in it."""
-        terms = self._terms.at(self._lists.class_of[student], piece.start, piece.end)
-        if not terms and not self._terms.of_class(self._lists.class_of[student]):
+        own = self._terms.of_class(self._lists.class_of[student])
+        terms = [t for t in own if t.touches(piece.start, piece.end)]
+        if not terms and (not own or any(t.start is None or t.end is None for t in own)):
             yield None, (piece.start, piece.end)
         for term in terms:
-            yield term.key, (max(piece.start, term.start), min(piece.end, term.end))
+            if term.start and term.end:
+                yield term.key, (max(piece.start, term.start), min(piece.end, term.end))
 
     async def _read_entries(self, piece: Stretch, evidence: Evidence, lost: list[Unit]) -> None:
         """Reads when marks were entered: for each pupil and subject that has any."""
@@ -453,6 +469,7 @@ class Run:
             except ConnectorError as error:
                 lost.append(failed(f"entries/{student}/{taught}/{piece.start}", error))
                 continue
+            evidence.others.append(answer.origin)
             before = evidence.entered.get((student, taught), ([], [], answer.origin))
             evidence.entered[student, taught] = ([*before[0], *rows], [*before[1], *broken], answer.origin)
 
@@ -460,12 +477,12 @@ class Run:
         self, form: Form, student: str, days: tuple[date, date], *, term: str | None = None, taught: str | None = None
     ) -> Any:
         school_class = self._lists.class_of[student]
-        given = {
+        given: dict[str, str | None] = {
             "SID": student,
             "PCLID": school_class,
             "PCLID_IUP": f"{school_class}_0",
             "TERMID": term,
-            "SGID": taught,
+            **({"SGID": taught} if taught else {}),
             "period": " - ".join(f"{d}T00:00:00.0000000" for d in days),
         }
         return self._client.report(form, given, self._params)
@@ -495,14 +512,18 @@ class Run:
     ) -> Iterator[Scope]:
         """Marks and absences pupil by pupil, as they were asked for; lessons and works where all pupils were read."""
         on = (Axis.LESSON_DATE, piece.start.isoformat(), piece.end.isoformat())
+        holes = {e for entity, *_, hides in evidence.diaries.unkeyed for e in (entity, *hides)}
         for student in sorted(read, key=by_number):
-            yield Scope("marks", Selector.PERSON, self._lists.key_of(student), *on)
-            if student in spans:
+            if "marks" not in holes:
+                yield Scope("marks", Selector.PERSON, self._lists.key_of(student), *on)
+            if student in spans and not evidence.absences[student][1]:
                 days = (d.isoformat() for d in spans[student])
                 yield Scope("attendance", Selector.PERSON, self._lists.key_of(student), Axis.LESSON_DATE, *days)
         if not self._lists.staff_side:
             return
-        entities = ("lessons",) if evidence.lost_cards else ("lessons", "works")
+        entities = [e for e in ("lessons", "works") if e not in holes]
+        if evidence.lost_cards and "works" in entities:
+            entities.remove("works")
         everybody = set(self.students) <= read and answered(self._lists.pupils)
         if everybody and self.students:
             yield from (Scope(e, Selector.INSTITUTION, None, *on) for e in entities)

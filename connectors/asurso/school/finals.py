@@ -87,7 +87,7 @@ def _course(student: str, school_class: str, name: str, around: Around) -> tuple
     """The pupil's course in a subject, the subject's key, and what must be made for them."""
     taught = around.curriculum.of_pupil(student, name)
     if taught:
-        return taught.key, taught.subject, []
+        return taught.key, around.curriculum.subject_key(name), []
     course, subject = made_course(around.curriculum, school_class, name)
     return course.key, course.subject, [*((subject,) if subject else ()), course]
 

@@ -49,7 +49,8 @@ class Evidence:
 
     `cards` are by assignment, `absences` by pupil with the answer's origin, `entered` by pupil and subject group.
     `unsure` are pupils of whom something could not be read though it may be there: a lesson of theirs that shows nothing
-    may have been held. `meetings`: the timetable's subject group and teacher by lesson, and by class, day and number.
+    may have been held. `meetings`: the timetable's subject group and teacher by lesson, and by class, day and number. `others` are
+    the answers but for cards.
     """
 
     diaries: Diaries
@@ -59,6 +60,12 @@ class Evidence:
     entered: dict[tuple[str, str], tuple[list[Given], list[Broken], Origin]] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
     meetings: Timetable | None = None
+    others: list[Origin] = field(default_factory=list)
+
+    def asked(self) -> list[Origin]:
+        """Where all of it comes from."""
+        cards = (self.cards[k][1] for k in sorted(self.cards))
+        return [*self.others, *cards]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +214,8 @@ class _Journal:
         else:
             if taught is None:
                 self._made_course(home, lesson, name)
-            record = self._record(lesson, copies.made, course, works, held=bool(marks or absences))
+            held = bool(marks or absences) or any(_holds_something(m.mark) for w in works for m in w.marks.values())
+            record = self._record(lesson, copies.made, course, works, held=held)
             home.add([record], copies.origin)
         for work in works:
             self._work(home, work, lesson, course)
@@ -343,10 +351,10 @@ class _Journal:
         """The day on which a mark was entered, as its subject's report says."""
         one = work.copies.made
         on = lesson.day if lesson else as_date(one.due_date) if one else None
-        if taught is None or one is None or on is None:
+        if taught is None or on is None:
             return None
-        kind = self.around.lists.kinds.get(one.type_id or "")
-        entered = self.entry.of(seen.student, taught, on, kind, one.assignment_name, value)
+        kind = self.around.lists.kinds.get(one.type_id or "") if one else None
+        entered = self.entry.of(seen.student, taught, on, kind, one.assignment_name if one else None, value)
         return midnight(entered, self.around.zone) if entered else None
 
     # -- absences ------------------------------------------------------------------------------------------------------
@@ -413,6 +421,11 @@ class _Journal:
                 key = f"{taught}:{lists.key_of(student)}:{n}"
                 home = self._home(lists.class_of.get(student))
                 home.batch.reject("marks", row.reason, list(row.cells), key=key, origin=origin)
+
+
+def _holds_something(mark: Any) -> bool:
+    """Whether there is a mark, even if it is none of those that can be."""
+    return not isinstance(mark, Mapping) or mark.get("mark") is not None or mark.get("dutyMark") is True
 
 
 def _is_marked(lesson: SeenLesson, student: str) -> bool:

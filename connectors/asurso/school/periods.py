@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-
-from pydantic import ValidationError
 
 from canonical.batch import Batch
 from canonical.coverage import Axis, Scope
@@ -29,14 +28,21 @@ _PLAIN_DAYS = 56
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term with dates. `number` counts within its kind; `classes` are those that have it."""
+    """A term. `number` is the one in its name, else its place within its kind; `classes` are those that have it.
+
+    Where its record is broken it may have no dates; what belongs to it waits for it.
+    """
 
     key: str
     kind: str | None
     number: int
-    start: date
-    end: date
+    start: date | None
+    end: date | None
     classes: frozenset[str]
+
+    def touches(self, since: date, until: date) -> bool:
+        """Whether it has any of some days."""
+        return self.start is not None and self.end is not None and self.start <= until and self.end >= since
 
 
 class Terms:
@@ -66,22 +72,24 @@ class Terms:
         return AcademicYear.of(start + (end - start) / 2) == self._year
 
     def _terms(self) -> Iterator[Term]:
-        found: list[tuple[str | None, date, date, str]] = []
+        found: list[tuple[str, str | None, date | None, date | None, str]] = []
         for item in self._items:
-            try:
-                one = wire.Term.model_validate(item)
-            except ValidationError:
-                continue
-            kind, start, end = period_kind(one.name), as_date(one.start_date), as_date(one.end_date)
-            if kind == "year":
-                self.own_year = self.own_year or one.id
-            elif start and end and start <= end:
-                found.append((kind, start, end, one.id))
+            number = id_of(item)
+            name = (
+                next((n for n in (item.get("termName"), item.get("name")) if isinstance(n, str)), "") if number else ""
+            )
+            kind = period_kind(name)
+            if number and kind == "year":
+                self.own_year = self.own_year or number
+            elif number:
+                found.append((number, kind, as_date(item.get("startDate")), as_date(item.get("endDate")), name))
         counted: dict[str | None, int] = defaultdict(int)
-        several = len({kind for kind, *_ in found}) > 1
-        for kind, start, end, key in sorted(found, key=lambda f: (f[1], f[2], by_number(f[3]))):
+        several = len({kind for _, kind, *_ in found}) > 1
+        for key, kind, start, end, name in sorted(found, key=lambda f: (f[2] or date.max, by_number(f[0]))):
             counted[kind] += 1
-            yield Term(key, kind, counted[kind], start, end, self._classes(key, kind, several=several))
+            said = re.search(r"(?<!\d)[1-9](?!\d)", name)
+            place = int(said[0]) if said else counted[kind]
+            yield Term(key, kind, place, start, end, self._classes(key, kind, several=several))
 
     def _classes(self, term: str, kind: str | None, *, several: bool) -> frozenset[str]:
         """The classes that have a term: as each says itself, else all, or those whose grade goes by its kind."""
@@ -146,7 +154,7 @@ class Terms:
 
     def at(self, number: str, since: date, until: date) -> list[Term]:
         """The terms of a class that touch some days."""
-        return [t for t in self.of_class(number) if t.start <= until and t.end >= since]
+        return [t for t in self.of_class(number) if t.touches(since, until)]
 
     def numbered(self, number: str, kind: str | None, n: int | None) -> Term | None:
         """The n-th term of a class; of a kind, where the class has several."""
@@ -176,5 +184,5 @@ class Terms:
 
 def _ends(terms: Iterable[Term], year: AcademicYear) -> list[date]:
     """The last days of pieces; the last of them ends with the year."""
-    inside = sorted({t.end for t in terms if year.start <= t.end < year.end})
+    inside = sorted({t.end for t in terms if t.end and year.start <= t.end < year.end})
     return [*inside[:-1], year.end] if inside else []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from lxml import html
 from lxml.etree import ParserError
@@ -96,11 +96,15 @@ def attendance_and_marks(answer: Answer, since: date, until: date) -> tuple[list
     """
     where = answer.origin.request
     page = _page(answer)
-    table = _table(page, where, "предмет")
+    table = _table(page, "предмет")
+    if table is None:
+        return _nothing(page, where), []
     first = _first_year(page) or (since.year if since.month >= 9 else since.year - 1)
     rows = list(_rows(table))
     at = next((n for n, row in enumerate(rows) if folded(_text(row[0])) == "предмет"), None)
-    if at is None or at + 1 >= len(rows):
+    if at is None or not any(_month(_text(cell)) for cell in rows[at][1:]):
+        return [], []  # days without lessons have no column
+    if at + 1 >= len(rows):
         raise UnexpectedAnswerError(f"{where}: the table has no days")
     days = _days(rows[at], rows[at + 1], first, where)
     cells: list[Cell] = []
@@ -189,7 +193,10 @@ def entries(answer: Answer) -> tuple[list[Given], list[Broken]]:
 
     """
     where = answer.origin.request
-    table = _table(_page(answer), where, "тип задания")
+    page = _page(answer)
+    table = _table(page, "тип задания")
+    if table is None:
+        return _nothing(page, where), []
     rows = list(_rows(table))
     places: dict[str, int] = {}
     found: list[Given] = []
@@ -242,7 +249,10 @@ def totals(answer: Answer) -> tuple[list[Total], list[Broken]]:
 
     """
     where = answer.origin.request
-    table = _table(_page(answer), where, "предмет")
+    page = _page(answer)
+    table = _table(page, "предмет")
+    if table is None:
+        return _nothing(page, where), []
     rows = list(_rows(table))
     data = [row for row in rows if _is_numbered(row)]
     heads = rows[: rows.index(data[0])] if data else rows
@@ -316,16 +326,27 @@ def _page(answer: Answer) -> HtmlElement:
         raise UnexpectedAnswerError(f"{answer.origin.request}: the report is no page") from None
 
 
-def _table(page: HtmlElement, where: str, heading: str) -> HtmlElement:
+def _table(page: HtmlElement, heading: str) -> HtmlElement | None:
     """The table that has a heading; the innermost of those that do."""
     found = [
         table
         for table in page.iter("table")
         if any(folded(_text(cell)) == heading for row in _rows(table) for cell in row)
     ]
-    if not found:
-        raise UnexpectedAnswerError(f"{where}: the page holds no table with «{heading}»")
-    return found[-1]
+    return found[-1] if found else None
+
+
+def _nothing(page: HtmlElement, where: str) -> list[Any]:
+    """What a report without a table says, if it is a report: nothing.
+
+    Raises:
+        UnexpectedAnswerError: it is another page.
+
+    """
+    titled = any("report-title" in (e.get("class") or "") for e in page.iter("h1", "h2", "h3", "h4", "h5"))
+    if not titled and "ученик" not in labels(page):
+        raise UnexpectedAnswerError(f"{where}: the page is no report")
+    return []
 
 
 def _rows(table: HtmlElement) -> Iterator[list[HtmlElement]]:

@@ -36,6 +36,7 @@ _NOT_TAKEN: Final = frozenset({400, 405, 409})
 _WARNING: Final = b"securitywarning"
 _WARNING_BYTES: Final = 2000
 
+_FULL: Final = ("сеанс", "сесси")
 _LOCKED: Final = ("попытки", "попыток", "не ранее", "заблокир", "блокировк", "слишком много", "captcha", "капч")
 _AT_WORK: Final = ("техническ", "профилактическ", "maintenance")
 _WRONG: Final = ("парол", "логин", "имя пользователя", "имени пользователя", "password", "login")
@@ -82,7 +83,8 @@ def version_of(text: Any) -> tuple[int, ...]:
 class SchoolManner:
     """The portal's way with HTTP: cookies, a token in the header `at`, its own page as referrer.
 
-    `version` is the server's, `school` the id of the school that was signed in to, `name` what the portal calls it.
+    `version` is the server's, `school` the id of the school that was signed in to, `name` what the portal calls it,
+    `about` what its reports must be told.
     """
 
     def __init__(self, context: Context) -> None:
@@ -96,6 +98,7 @@ class SchoolManner:
         self.version: tuple[int, ...] = (99,)
         self.school: str | None = None
         self.name: str | None = None
+        self.about: Mapping[str, Any] = {}
 
     @property
     def at(self) -> str:
@@ -116,7 +119,9 @@ class SchoolManner:
         if answer.is_html and _is_warning(answer):
             self._warned = True
             return ExpiredError(f"{where}: the portal warns of another session of the account")
-        report = where.startswith("GET /webapi/files/") and b"<table" in answer.body
+        report = where.startswith("GET /webapi/files/") and _is_report(answer)
+        if report and not _is_whole(answer):
+            return UnexpectedAnswerError(f"{where}: the page of the report is cut off")
         if answer.status == 200 and answer.is_html and not report:
             if not any(word in answer.text.casefold() for word in _AT_WORK):
                 self._pages += 1
@@ -161,6 +166,8 @@ class SchoolManner:
         asked = _inside(reply, "requestData")
         if _WARNING.decode() in str(_inside(reply, "entryPoint")).casefold() or _inside(asked, "warnType"):
             await self._heed(session)
+        else:
+            await self._look_around(session)
 
     async def sign_out(self, session: Session) -> None:
         """Ends the session. That it could not be ended is told and stops nothing."""
@@ -212,11 +219,18 @@ class SchoolManner:
             raise SourceConfigError(f"{self._source}: remote_id is missing: the school's id or its short name")
         if wanted.isdecimal():
             return wanted
-        found = await self.schools(session, wanted)
-        exact = [s for s in found if any(_same(s.get(n), wanted) for n in ("shortName", "name"))]
-        towns = [s for s in found if any(_same_without_town(s.get(n), wanted) for n in ("shortName", "name"))]
-        for some in (exact, towns, found):
-            ids = {str(s["id"]) for s in some if isinstance(s.get("id"), (int, str))}
+        first = wanted.split()[0]
+        ways: tuple[tuple[str, dict[str, str]], ...] = (
+            ("/webapi/schools/search", {"name": wanted}),
+            ("/webapi/schools/search", {"name": first}),
+            ("/webapi/schools/search", {"name": first[0]}),
+            ("/webapi/schools/search", {}),
+            ("/webapi/addresses/schools", {"funcType": "2"}),
+        )
+        alone: set[str] = set()
+        for n, (path, params) in enumerate(ways):
+            found = await self._schools(session, path, params)
+            ids = _meant(found, wanted)
             if len(ids) == 1:
                 return ids.pop()
             if ids:
@@ -224,21 +238,16 @@ class SchoolManner:
                     f"{self._source}: remote_id {wanted!r} is the name of several schools; write one of their ids: "
                     f"{', '.join(sorted(ids)[:20])}"
                 )
+            alone |= {str(s["id"]) for s in found} if n == 0 else set()
+        if len(alone) == 1:
+            return alone.pop()
         raise SourceConfigError(f"{self._source}: the portal knows no school {wanted!r}; see remote_id")
 
-    async def schools(self, session: Session, name: str) -> list[Mapping[str, Any]]:
-        """Schools whose names hold some text; older servers list them all."""
-        ways: tuple[tuple[str, dict[str, str]], ...] = (
-            ("/webapi/schools/search", {"name": name}),
-            ("/webapi/schools/search", {}),
-            ("/webapi/addresses/schools", {"funcType": "2"}),
-        )
-        for path, params in ways:
-            answer = await session.private("GET", path, params=params, headers=self.headers())
-            items = _data(answer) if answer.status == 200 else None
-            if isinstance(items, list):
-                return [s for s in items if isinstance(s, Mapping)]
-        return []
+    async def _schools(self, session: Session, path: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        answer = await session.private("GET", path, params=params, headers=self.headers())
+        items = _data(answer) if answer.status == 200 else None
+        listed = items if isinstance(items, list) else []
+        return [s for s in listed if isinstance(s, Mapping) and isinstance(s.get("id"), (int, str))]
 
     async def _log_in(self, session: Session, role: str | None) -> Any:
         """One attempt, with a salt of its own."""
@@ -283,6 +292,8 @@ class SchoolManner:
         """Who must act on a refusal: its words alone tell (portal facts B1.2)."""
         words = (_inside(reply, name) for name in ("message", "errorMessage"))
         said = " ".join(w for w in words if isinstance(w, str)).casefold()
+        if any(word in said for word in _FULL):
+            return UnavailableError(f"{self._source}: the portal refuses one more session of the account ({status})")
         if any(word in said for word in _LOCKED):
             return SignInNeededError(
                 f"{self._source}: the portal has locked the account after wrong attempts ({status}); wait some minutes, "
@@ -306,8 +317,18 @@ class SchoolManner:
         self._warned = False
         form = {"at": self.at, "WarnType": "2"}
         await session.private("POST", "/asp/SecurityWarning.asp", form=form, headers=self.headers())
+        return await self._look_around(session)
+
+    async def _look_around(self, session: Session) -> bool:
+        """Asks where we are; says whether the session is good. The answer holds the token, and is not kept."""
         answer = await session.private("GET", "/webapi/context", headers=self.headers())
-        return answer.status == 200 and not answer.is_html
+        said = _readable(answer) if answer.status == 200 and not answer.is_html else None
+        if not isinstance(said, Mapping):
+            return False
+        self.about = {n: said[n] for n in ("schoolYearId", "organizationName", "dateFormat") if n in said}
+        if isinstance(said.get("version"), str):
+            self.version = version_of(said["version"])
+        return True
 
     async def _leave(self, session: Session) -> None:
         """Ends the session, if there is one."""
@@ -323,6 +344,17 @@ class SchoolManner:
 
 def _is_warning(answer: Answer) -> bool:
     return len(answer.body) < _WARNING_BYTES and _WARNING in answer.body.lower()
+
+
+def _is_report(answer: Answer) -> bool:
+    return b"<table" in answer.body or b"report-title" in answer.body
+
+
+def _is_whole(answer: Answer) -> bool:
+    """Whether a page ends where it should: readers of web pages do not mind where it does."""
+    body = answer.body.lower().rstrip()
+    pairs = all(body.count(b"<" + tag) == body.count(b"</" + tag) for tag in (b"table", b"html", b"body"))
+    return pairs and body.endswith(b">")
 
 
 def _readable(answer: Answer) -> Any:
@@ -350,9 +382,20 @@ def _inside(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else None
 
 
-def _same(text: Any, wanted: str) -> bool:
-    return isinstance(text, str) and text.strip().casefold() == wanted.casefold()
+def _meant(schools: Sequence[Mapping[str, Any]], wanted: str) -> set[str]:
+    """The ids of schools that a name is of: the whole name first, then one that has or lacks its town."""
+    whole = {str(s["id"]) for s in schools if wanted.casefold() in _names(s)}
+    if whole:
+        return whole
+    base, _, town = wanted.casefold().removesuffix(")").rpartition(" (")
+    if not base:
+        return {str(s["id"]) for s in schools if wanted.casefold() in {n.rpartition(" (")[0] for n in _names(s)}}
+    return {
+        str(s["id"])
+        for s in schools
+        if base in _names(s) and any(town in str(s.get(n) or "").casefold() for n in ("name", "addressString"))
+    }
 
 
-def _same_without_town(text: Any, wanted: str) -> bool:
-    return isinstance(text, str) and _same(text.rpartition(" (")[0] or text, wanted)
+def _names(school: Mapping[str, Any]) -> set[str]:
+    return {str(school[n]).strip().casefold() for n in ("shortName", "name") if school.get(n)}

@@ -91,7 +91,10 @@ def _person(key: str, full_name: str | None, role: str) -> Person:
 def pupils(lists: Lists, school_class: str, answer: Answer) -> Batch:
     """The pupils of a class, and that they are in it."""
     batch = Batch()
-    read = list(read_each(items_of(answer), wire.Pupil, batch, entity="people", key="id", origin=answer.origin))
+    items = items_of(answer)
+    read = list(
+        read_each(items, wire.Pupil, batch, entity="people", key="id", origin=answer.origin, hides=("enrolments",))
+    )
     batch.add((_person(lists.key_of(one.id), one.full_name, "student") for one in read), answer.origin)
     numbers = lists.pupils_of.get(school_class, ())
     batch.add((_enrolment(lists, number, school_class) for number in numbers), answer.origin)
@@ -193,7 +196,8 @@ def of_everything(lists: Lists, year: AcademicYear) -> Iterator[Scope]:
     whole = answered(lists.pupils) and answered(lists.taught) and answered(lists.rosters)
     if not whole or not lists.class_ids:
         return
-    yield Scope("groups", axis=Axis.ACADEMIC_YEAR, start=year.name, end=year.name)
+    if all(id_of(item) for item in items_of(lists.classes)):
+        yield Scope("groups", axis=Axis.ACADEMIC_YEAR, start=year.name, end=year.name)
     yield from (Scope(e) for e in ("people", "enrolments", "courses"))
     if isinstance(lists.subjects, Answer):
         yield Scope("subjects")

@@ -74,6 +74,7 @@ class Curriculum:
         """The subject group in which a pupil learns a subject; of several the class's own."""
         wanted = folded(subject_name)
         found = [t for t in self._by_name.get(wanted, ()) if self._has(t, student)]
+        found = found or self._lost(frozenset({student}))
         found.sort(key=lambda t: (t.kind != "class", by_number(t.key)))
         return found[0] if found else None
 
