@@ -19,6 +19,7 @@ from connectors.asurso.client import Client, all_of, unless_denied
 from connectors.asurso.coverage import Progress, of_everything
 from connectors.asurso.directory import Directory, by_number, id_of
 from connectors.asurso.group import GroupReading, failed
+from connectors.asurso.student import own_rows
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -80,7 +81,7 @@ class SpoConnector:
 
     async def check(self) -> list[CheckLine]:
         """Whether the portal can be reached, the account is good, and what it may read."""
-        return await check(self._client)
+        return await check(self._client, self._context.today())
 
     async def discover(self) -> list[RemoteInstitution]:
         """The institutions (tenants) that the account belongs to."""
@@ -93,7 +94,16 @@ class SpoConnector:
         await self._client.close()
 
     async def read(self, window: Window) -> AsyncIterator[Unit]:
-        """The lists, then group by group its journals and sheets, at last what all that covers."""
+        """The lists, then group by group its journals and sheets, at last what all that covers.
+
+        With a student's or a parent's account: the days and marks of their own.
+        """
+        await self._client.sign_in()
+        tenant = self._client.manner.tenant
+        if tenant and tenant.permissions is None and tenant.students:
+            async for unit in own_rows(self._context, self._client, window, tenant.students):
+                yield unit
+            return
         lists = await self._lists()
         directory = Directory.of(
             students=_read(lists.students),
