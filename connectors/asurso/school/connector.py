@@ -24,7 +24,7 @@ from connectors.asurso.school.client import Client, Form, all_of, unless_denied
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenWork
 from connectors.asurso.school.finals import Around, period_marks
 from connectors.asurso.school.journal import Evidence, Home, Surroundings, Timetable, course_of, journal
-from connectors.asurso.school.lists import Answered, Lists, by_number, id_of, items_of
+from connectors.asurso.school.lists import Answered, Lists, by_number, id_of
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.reports import attendance_and_marks, entries
 from connectors.asurso.school.taught import Curriculum, answered, curriculum
@@ -144,7 +144,10 @@ class Listing:
         else:
             lists = replace(lists, own=await self._own(init))
         lists = replace(lists, taught=await self._taught(lists))
-        lists = replace(lists, rosters=await self._by_key(sorted(lists.groups_listed, key=by_number), client.roster))
+        if lists.staff_side:
+            lists = replace(
+                lists, rosters=await self._by_key(sorted(lists.groups_listed, key=by_number), client.roster)
+            )
         return replace(lists, terms_of=await self._terms_of(lists))
 
     async def _by_key(self, keys: Iterable[str], ask: Any) -> dict[str, Answered]:
@@ -361,8 +364,8 @@ class Run:
         answers = await all_of(self._client.meetings(n, piece.start, piece.end) for n in ids)
         made = Timetable()
         for number, answer in zip(ids, answers, strict=True):
-            if isinstance(answer, Answer):
-                made.take(number, items_of(answer))
+            if isinstance(answer, Answer) and isinstance(answer.json(), list):
+                made.take(number, answer.json())
                 evidence.others.append(answer.origin)
         return made if made.by_place or made.by_id else None
 
@@ -540,10 +543,10 @@ def _has_value(mark: Any) -> bool:
 def _bells(answer: Answer | None) -> dict[tuple[int, int, int], tuple[str, str]]:
     """Beginning and end of a lesson by the day of the week (1: Sunday), shift and number; bells in use come first."""
     found: dict[tuple[int, int, int], tuple[str, str]] = {}
-    if answer is None:
+    if answer is None or not isinstance(answer.json(), list):
         return found
     aside = Batch()
-    read = list(read_each(items_of(answer), wire.Bell, aside, entity="lessons", key="id", origin=answer.origin))
+    read = list(read_each(answer.json(), wire.Bell, aside, entity="lessons", key="id", origin=answer.origin))
     for one in sorted(read, key=lambda b: (b.used is False, b.variant_id or 0)):
         times = tuple(t.partition("T")[2] or t for t in (one.start_time, one.end_time))
         found.setdefault((one.week_day, one.relay or 1, one.number), (times[0], times[1]))
