@@ -410,7 +410,8 @@ class Session:
             if self._is_away or not await self.answers_to_others():
                 raise
             answer = await self._last_attempt(request, json=json)
-        self._last_good = request, json
+        if json:  # a file may be there for one time only
+            self._last_good = request, json
         self._archive.put(answer.body)
         return answer
 

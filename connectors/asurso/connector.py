@@ -98,13 +98,13 @@ class SpoConnector:
 
         With a student's or a parent's account: the days and marks of their own.
         """
-        await self._client.sign_in()
+        (students,) = await all_of([self._client.students()])
         tenant = self._client.manner.tenant
         if tenant and tenant.permissions is None and tenant.students:
             async for unit in own_rows(self._context, self._client, window, tenant.students):
                 yield unit
             return
-        lists = await self._lists()
+        lists = await self._lists(students)
         directory = Directory.of(
             students=_read(lists.students),
             staff=_read(lists.employees),
@@ -131,15 +131,14 @@ class SpoConnector:
         if batch.scopes:
             yield ready(f"everything/{window.year.name}", Reading(progress.origins, lambda: batch))
 
-    async def _lists(self) -> Lists:
-        """Reads the lists.
+    async def _lists(self, students: list[Answer] | ConnectorError) -> Lists:
+        """Reads the lists; that of students, the first, is there already.
 
         Raises:
             UnexpectedAnswerError: one that journals depend on is useless: what it says must not be taken for nothing.
 
         """
         client = self._client
-        (students,) = await all_of([client.students()])
         needed = await all_of([client.employees(), client.groups(), client.journal_groups()])
         plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
         adding = await all_of(unless_denied(ask) for ask in plans)

@@ -175,7 +175,9 @@ def test_netschoolpy_reads_reports_by_way_of_the_hub(netschoolpy: Path) -> None:
     totals = view.totals(pupil)
     terms = view.terms_of(view.class_of(pupil))
     wanted = {view.title(s): [totals.get((s.id, t.id, "period")) for t in terms] for s in view.learns(pupil)}
-    subjects = [row for row in said["total"] if not row["subject"].isdigit()]  # it takes the numbers of terms for a subject
+    subjects = [
+        row for row in said["total"] if not row["subject"].isdigit()
+    ]  # it takes the numbers of terms for a subject
     assert {row["subject"]: row["period_marks"] for row in subjects} == wanted
     assert any(any(cells) for cells in wanted.values())
     term = next(t for t in terms if t.end >= view.today)
