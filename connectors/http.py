@@ -8,6 +8,7 @@ archive. What is particular to a portal it asks of a `Manner`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import http.cookiejar
 import ipaddress
@@ -17,7 +18,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -42,6 +43,7 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.limits import HostLimit
+from connectors.sockets import Conversation, conversation
 
 log = logging.getLogger("svod.http")
 
@@ -333,8 +335,11 @@ class Session:
         form: Mapping[str, str] | None = None,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
+        again: bool = True,
     ) -> Answer:
         """One exchange that signs in or out: not judged, not archived, retried only if there was no answer.
+
+        `again` is false where not even that is harmless, since what is sent is good for one time only.
 
         Raises:
             UnavailableError: there was no answer, or the portal is down.
@@ -351,11 +356,36 @@ class Session:
                 raise common_fault(answer) or UnavailableError(f"{method} {path}: the portal answers {answer.status}")
             return answer
 
+        if not again:
+            return await once()
         try:
             return await self._persist(once)
         except UnavailableError as error:
             self._no_way_in = error  # it has been kept at long enough
             raise
+
+    @contextlib.asynccontextmanager
+    async def converse(self, path: str, params: Params | None = None) -> AsyncIterator[Conversation]:
+        """A conversation over a web socket that only reads; begun once, retried by whoever knows what was said.
+
+        Raises:
+            ConnectorError: it cannot be begun; an archive has none.
+            ValueError: the connector's manifest does not name the path among the reads.
+
+        """
+        if not any(p.fullmatch(path) for p in self._posts):
+            raise ValueError(f"the web socket {path} is not among the reads of the manifest: this hub never writes")
+        sender = self._sender
+        if not isinstance(sender, Network):
+            raise NotFoundError(f"{path}: a web socket can only be asked on the network")
+        await self._sign_in()
+        async with contextlib.AsyncExitStack() as open_now:
+            async with self._limit.turn():
+                self.traffic.requests += 1
+                talk = await open_now.enter_async_context(
+                    sender.converse(Request("GET", path, _flat(params)), self._manner.headers())
+                )
+            yield talk
 
     async def close(self) -> None:
         """Lets go of the connections. Signing out is the connector's."""
@@ -380,7 +410,8 @@ class Session:
             if self._is_away or not await self.answers_to_others():
                 raise
             answer = await self._last_attempt(request, json=json)
-        self._last_good = request, json
+        if json:  # a file may be there for one time only
+            self._last_good = request, json
         self._archive.put(answer.body)
         return answer
 
@@ -597,6 +628,22 @@ class Network:
             raise UnavailableError(f"{where}: the connection failed ({_why(error)})") from None
         finally:
             self._idle.append(client)
+
+    def converse(
+        self, request: Request, headers: Mapping[str, str]
+    ) -> contextlib.AbstractAsyncContextManager[Conversation]:
+        """A web socket at the portal's address, with the cookies that it has set."""
+        if not self._idle:
+            self._idle.append(self._connect())
+        asked = self._idle[-1].build_request(
+            "GET", self._base + request.path, params=list(request.params) or None, headers=dict(headers)
+        )
+        taken = {"host", "accept", "accept-encoding", "connection"}
+        given = {name: value for name, value in asked.headers.items() if name not in taken}
+        address = re.sub("^http", "ws", str(asked.url))
+        return conversation(
+            address, f"socket {request.path}", given, verify=self._verify, within=self._patience.connect
+        )
 
     def _connect(self) -> httpx.AsyncClient:
         patience = self._patience

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date
+from functools import partial
+from typing import Any, Final
 
 from connectors.asurso.client import Client
 from connectors.asurso.directory import id_of
@@ -26,7 +28,7 @@ _HARMLESS: Final = frozenset({*NEEDED, 513})
 _WHO: Final = "the administrator of АСУ РСО at the institution can"
 
 
-async def check(client: Client) -> list[CheckLine]:
+async def check(client: Client, today: date) -> list[CheckLine]:
     """Line by line: the portal, the sign-in, the institution, the account's rights, and each list that is read.
 
     Raises:
@@ -38,8 +40,11 @@ async def check(client: Client) -> list[CheckLine]:
     lines.append(CheckLine("sign-in", ok=True, detail="the login and the password are good"))
     tenant = client.manner.tenant
     lines.append(CheckLine("institution", ok=True if tenant else None, detail=_institution(client)))
+    if tenant and tenant.permissions is None and tenant.students:
+        detail = f"a student's or parent's one: only the rows of its own {len(tenant.students)} can be read"
+        return [*lines, CheckLine("account", ok=None, detail=f"{detail}; {_WHO} make a staff account for reading")]
     lines.extend(_rights(tenant.permissions) if tenant else ())
-    lines.extend(await _lists(client))
+    lines.extend(await _lists(client, today))
     return lines
 
 
@@ -63,10 +68,11 @@ def _rights(permissions: frozenset[int] | None) -> list[CheckLine]:
     return lines
 
 
-async def _lists(client: Client) -> list[CheckLine]:
+async def _lists(client: Client, today: date) -> list[CheckLine]:
     """Asks for one of each kind; what it names is asked further."""
     lines: list[CheckLine] = []
     ids: dict[str, str] = {}
+    terms: list[tuple[str, int]] = []
 
     async def probe(what: str, ask: Callable[[], Awaitable[object]], need: str, *, needed: bool = True) -> None:
         try:
@@ -84,6 +90,7 @@ async def _lists(client: Client) -> list[CheckLine]:
 
     async def page() -> None:
         books = as_list((await client.entries(ids["group"])).json(), where="entries")
+        terms.extend(_active(books))
         for book in books:
             number, taught = id_of(book), as_list(book.get("scheduleSubjects"), where="entries")
             if number and taught and (subject := id_of(taught[0])):
@@ -105,4 +112,16 @@ async def _lists(client: Client) -> list[CheckLine]:
         await probe("a journal", page, f"permission 200; {_WHO} grant it")
         sheet = f"permissions 202 and 700; {_WHO} grant them"
         await probe("an attestation sheet", lambda: client.sheet(ids["group"]), sheet)
+        spare = "it is not needed: journals hold the lessons that are not recorded yet"
+        await probe("a timetable", lambda: client.timetable(ids["group"], today, today), spare, needed=False)
+        for kind, number in terms:
+            spare = "it is not needed: the journals say who was absent"
+            await probe("a rating", partial(client.rating, ids["group"], kind, number, today), spare, needed=False)
     return lines
+
+
+def _active(books: list[Any]) -> Iterator[tuple[str, int]]:
+    """The type and number of the terms that are going on."""
+    for book in books:
+        if isinstance(book, dict) and book.get("isActive") is True and isinstance(book.get("termNumber"), int):
+            yield str(book.get("termType") or "Semester"), book["termNumber"]

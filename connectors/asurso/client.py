@@ -102,6 +102,28 @@ class Client:
         """The attestation sheet of a term, as of a day in it."""
         return await self._get(f"/services/reports/curator/group-attestation/{term}/{number}/{on}/{group}")
 
+    async def timetable(self, group: str, since: date, until: date) -> Answer:
+        """The timetable of a group, both days inclusive (portal facts A5.4: its shape is inferred)."""
+        return await self._get(f"/services/schedule/timetable/{since}/{until}", {"type": "studentGroup", "id": group})
+
+    async def rating(self, group: str, term: str, number: int, on: date) -> Answer:
+        """Missed hours and marks of a group's students, as of a day of a term."""
+        return await self._get(f"/services/reports/curator/rating/{term}/{number}/{on}/{group}")
+
+    # -- a student's account (portal facts A3) ---------------------------------------------------------------------------
+
+    async def diary(self, student: str, since: date, until: date) -> Answer:
+        """A student's days, both ends inclusive."""
+        return await self._get(f"/services/students/{student}/lessons/{since}/{until}")
+
+    async def terms_of(self, student: str) -> Answer:
+        """A student's marks of terms, with the terms."""
+        return await self._get(f"/services/students/{student}/attestation")
+
+    async def sheet_of(self, student: str) -> Answer:
+        """The attestation sheet of the current term as a student sees it."""
+        return await self._get(f"/services/reports/curator/group-attestation-for-student/{student}")
+
     async def close(self) -> None:
         """Signs out and lets go of the connections."""
         try:

@@ -19,6 +19,7 @@ from connectors.asurso.client import Client, all_of, unless_denied
 from connectors.asurso.coverage import Progress, of_everything
 from connectors.asurso.directory import Directory, by_number, id_of
 from connectors.asurso.group import GroupReading, failed
+from connectors.asurso.student import own_rows
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -80,7 +81,7 @@ class SpoConnector:
 
     async def check(self) -> list[CheckLine]:
         """Whether the portal can be reached, the account is good, and what it may read."""
-        return await check(self._client)
+        return await check(self._client, self._context.today())
 
     async def discover(self) -> list[RemoteInstitution]:
         """The institutions (tenants) that the account belongs to."""
@@ -93,8 +94,17 @@ class SpoConnector:
         await self._client.close()
 
     async def read(self, window: Window) -> AsyncIterator[Unit]:
-        """The lists, then group by group its journals and sheets, at last what all that covers."""
-        lists = await self._lists()
+        """The lists, then group by group its journals and sheets, at last what all that covers.
+
+        With a student's or a parent's account: the days and marks of their own.
+        """
+        (students,) = await all_of([self._client.students()])
+        tenant = self._client.manner.tenant
+        if tenant and tenant.permissions is None and tenant.students:
+            async for unit in own_rows(self._context, self._client, window, tenant.students):
+                yield unit
+            return
+        lists = await self._lists(students)
         directory = Directory.of(
             students=_read(lists.students),
             staff=_read(lists.employees),
@@ -121,15 +131,14 @@ class SpoConnector:
         if batch.scopes:
             yield ready(f"everything/{window.year.name}", Reading(progress.origins, lambda: batch))
 
-    async def _lists(self) -> Lists:
-        """Reads the lists.
+    async def _lists(self, students: list[Answer] | ConnectorError) -> Lists:
+        """Reads the lists; that of students, the first, is there already.
 
         Raises:
             UnexpectedAnswerError: one that journals depend on is useless: what it says must not be taken for nothing.
 
         """
         client = self._client
-        (students,) = await all_of([client.students()])
         needed = await all_of([client.employees(), client.groups(), client.journal_groups()])
         plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
         adding = await all_of(unless_denied(ask) for ask in plans)

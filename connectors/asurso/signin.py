@@ -10,7 +10,7 @@ import asyncio
 import base64
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -24,6 +24,7 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.http import Answer, Session, common_fault
+from connectors.wire import plain_key
 
 log = logging.getLogger("svod.asurso")
 
@@ -36,12 +37,26 @@ _IN_USE: Final[WeakValueDictionary[tuple[int, str, str], asyncio.Lock]] = WeakVa
 
 
 @dataclass(frozen=True, slots=True)
+class OwnStudent:
+    """A pupil that a student's or parent's account may see; the names are family, given and middle name."""
+
+    id: str
+    group: str | None
+    group_name: str | None
+    names: tuple[str | None, str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
-    """An institution that the account belongs to. `permissions` is null where the account is none of its staff."""
+    """An institution that the account belongs to. `permissions` is null where the account is none of its staff.
+
+    `students` are those whose account, or whose parents' account, it is.
+    """
 
     key: str
     name: str
     permissions: frozenset[int] | None
+    students: tuple[OwnStudent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,28 @@ def _tenant(key: str, said: Any) -> Tenant:
         key,
         next((n for n in names if isinstance(n, str) and n.strip()), key),
         permissions if isinstance(role, Mapping) else None,
+        tuple(_own_students(said)),
     )
+
+
+def _own_students(said: Any) -> Iterator[OwnStudent]:
+    """The pupils of a student's or a parent's role, each once."""
+    seen: set[str] = set()
+    for role in ("studentRole", "parentRole"):
+        listed = _inside(_inside(said, role), "students")
+        for item in listed if isinstance(listed, list) else ():
+            number = plain_key(item, "id")
+            if number and number not in seen:
+                seen.add(number)
+                given = (item.get(name) for name in ("lastName", "firstName", "middleName"))
+                family, first, middle = (n if isinstance(n, str) else None for n in given)
+                title = item.get("groupName")
+                yield OwnStudent(
+                    number,
+                    plain_key(item, "groupId"),
+                    title if isinstance(title, str) else None,
+                    (family, first, middle),
+                )
 
 
 def _inside(value: Any, name: str) -> Any:

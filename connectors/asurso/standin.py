@@ -199,6 +199,11 @@ class Service:
                 get(report + "/{group:int}", self._sheet),
                 get(report + "/{term}/{number:int}/{day}/{group:int}", self._sheet),
                 get(
+                    "/services/reports/curator/rating/{term}/{number:int}/{day}/{group:int}",
+                    lambda r, who: self._allow(who, 700).rating(self._group(r, who)),
+                ),
+                get("/services/schedule/timetable/{since}/{until}", self._timetable),
+                get(
                     "/services/reports/curator/group-attestation-for-student/{sid:int}",
                     self._diary(lambda d, _: d.sheet()),
                 ),
@@ -346,6 +351,12 @@ class Service:
         if term is None or given.get("number", term.number) != term.number:
             return None
         return answers.sheet(group, term)
+
+    def _timetable(self, request: Request, who: SignedIn) -> Any:
+        days = (date.fromisoformat(request.path_params[name]) for name in ("since", "until"))
+        number = int(request.query_params["id"])
+        group = next(g for g in self.portal.view.groups() if self.portal.view.group(g) == number)
+        return self._allow(who).timetable(group, *days)
 
     # -- what a student may see ----------------------------------------------------------------------------------------------
 

@@ -156,6 +156,58 @@ class Answers:
     def journal_groups(self) -> list[Any]:
         return [{k: g[k] for k in ("id", "name", "code", "yearNumber") if k in g} for g in self.groups()]
 
+    def timetable(self, group: Group, since: date, until: date) -> Any:
+        """The timetable of a group (portal facts A5.4: inferred)."""
+        place, courses = self.view.place, [c.id for c in self.view.courses(group)]
+        lessons = [x for x in place.lessons_of(courses, since, until) if not x.cancelled]
+        return {
+            "item": {"id": self.view.group(group), "name": group.name},
+            "days": [
+                {
+                    "date": moment(on),
+                    "lessons": [
+                        {
+                            "id": self.view.slot(x),
+                            "ring": x.number,
+                            "date": moment(on),
+                            "startTime": clock(x.starts),
+                            "endTime": clock(x.ends),
+                            "duration": 2,
+                            "teacher": {"id": 7000 + x.teacher, **names(place.people[x.teacher])},
+                            "scheduleSubject": {"name": self.view.page_name(place.courses[x.course])},
+                            "classroom": {"id": 300, "name": x.room, "building": "Корпус 1"},
+                        }
+                        for x in lessons
+                        if x.date == on
+                    ],
+                    "isHoliday": False,
+                    "isShort": False,
+                }
+                for on in sorted({x.date for x in lessons})
+            ],
+        }
+
+    def rating(self, group: Group) -> Any:
+        """Missed hours of a group's students; their marks are left out."""
+        place = self.view.place
+        absences = [a for a in place.absences.values() if a.status != "late"]
+        members = [place.people[m] for m in group.on(self.view.today())]
+        return {
+            "students": [
+                {
+                    "id": self.view.person(person),
+                    **names(person),
+                    "attendance": {
+                        "allMissed": 2 * sum(a.student == person.id for a in absences),
+                        "missedForInvalidReason": 2
+                        * sum(a.student == person.id and a.status == "absent" for a in absences),
+                    },
+                    "progress": {"certified": 0, "notCertified": 0},
+                }
+                for person in members
+            ]
+        }
+
     # -- the journal -----------------------------------------------------------------------------------------------------
 
     def entries(self, group: Group) -> list[Any]:

@@ -211,3 +211,47 @@ class SheetColumn(Spo):
 
 class SheetStudent(Named):
     id: Id
+
+
+# -- a student's side (A3) -------------------------------------------------------------------------------------------
+
+
+class DiaryLesson(Spo):
+    """A lesson of a student's day; `gradebook` is there once it is recorded."""
+
+    name: Text
+    start_time: Text | None = None
+    end_time: Text | None = None
+    timetable: dict[str, Any] | None = None
+    gradebook: dict[str, Any] | None = None
+
+
+class DiaryTask(Spo):
+    known: ClassVar[frozenset[str]] = frozenset({"attachments", "isRequired", "mark"})
+
+    id: Id
+    type: Text | None = None
+    topic: Text | None = None
+    condition: Text | None = None
+
+
+class StudyYear(Spo):
+    """One course of study of a student, with its terms."""
+
+    id: Id
+    number: int | None = None
+    term_type: Text | None = None
+    terms: list[Any] | None = None
+
+
+class StudyTerm(Spo):
+    known: ClassVar[frozenset[str]] = frozenset({"isActive"})
+
+    id: Id
+    number: int | None = None
+
+
+class TermSubject(Spo):
+    name: Text
+    marks: dict[str, Any] | None = None
+    final_mark: dict[str, Any] | None = None

@@ -1,0 +1,401 @@
+"""Signing in to the school module, choosing a role, answering its security warning, and signing out (portal facts B1).
+
+The password travels hashed with a salt that is good for one time. The portal tells a wrong password, a lock, and works on
+its database apart by the words of one and the same refusal; a password is tried once, since three wrong ones lock the account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from connectors.contract import Context, PasswordAuth
+from connectors.errors import (
+    ConnectorError,
+    ExpiredError,
+    NotFoundError,
+    SignInNeededError,
+    SourceConfigError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from connectors.http import Answer, Session, common_fault
+
+log = logging.getLogger("svod.asurso.school")
+
+_SIGN_OUT_SECONDS: Final = 20.0
+
+_NOT_TAKEN: Final = frozenset({400, 405, 409})
+"""Refusals of what is asked (a filter, an address of another version) that asking again would not change."""
+
+_WARNING: Final = b"securitywarning"
+_WARNING_BYTES: Final = 2000
+
+_FULL: Final = ("сеанс", "сесси")
+_LOCKED: Final = ("попытки", "попыток", "не ранее", "заблокир", "блокировк", "слишком много", "captcha", "капч")
+_AT_WORK: Final = ("техническ", "профилактическ", "maintenance")
+_WRONG: Final = ("парол", "логин", "имя пользователя", "имени пользователя", "password", "login")
+_REFUSED: Final = ("нет доступа", "запрещ", "нет прав", "не имеет прав", "отключен", "неактивн", "деактив")
+
+ROLES: Final = ("завуч", "администратор", "директор", "классный руководитель", "учитель", "родитель", "ученик")
+"""Roles that an account may choose from, the one that sees most of the journals first."""
+
+_IN_USE: Final[WeakValueDictionary[tuple[int, str, str], asyncio.Lock]] = WeakValueDictionary()
+"""Who works with an account now, by event loop, address and login."""
+
+
+def hashed(password: str, salt: str) -> tuple[str, str]:
+    """`pw` and `pw2` of a password: md5 over the salt and the md5 of its windows-1251 bytes.
+
+    Raises:
+        UnicodeEncodeError: the password has a letter that windows-1251 does not know.
+
+    """
+    inner = hashlib.md5(password.encode("windows-1251"), usedforsecurity=False).hexdigest()
+    whole = hashlib.md5(f"{salt}{inner}".encode(), usedforsecurity=False).hexdigest()
+    return whole[: len(password)], whole
+
+
+def chosen_role(roles: Any) -> str | None:
+    """The id of the role that sees most of the journals, of those that a login reply offers; null if there are none."""
+    found: list[tuple[int, int, str]] = []
+    for place, item in enumerate(roles if isinstance(roles, Sequence) else ()):
+        role = _inside(item, "role") or item
+        number, name = _inside(role, "id"), _inside(role, "name")
+        if isinstance(number, (int, str)):
+            said = name.casefold() if isinstance(name, str) else ""
+            rank = next((n for n, word in enumerate(ROLES) if word in said), len(ROLES))
+            found.append((rank, place, str(number)))
+    return min(found)[2] if found else None
+
+
+def version_of(text: Any) -> tuple[int, ...]:
+    """`5.47.0.0` as numbers to be compared; a very high one where it is not said."""
+    parts = re.findall(r"\d+", text) if isinstance(text, str) else []
+    return tuple(int(p) for p in parts) if parts else (99,)
+
+
+class SchoolManner:
+    """The portal's way with HTTP: cookies, a token in the header `at`, its own page as referrer.
+
+    `version` is the server's, `school` the id of the school that was signed in to, `name` what the portal calls it,
+    `about` what its reports must be told.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._base = (context.config.base_url or context.product.base_url or "").rstrip("/")
+        self._turn: asyncio.Lock | None = None
+        self._at: str | None = None
+        self._ver = ""
+        self._warned = False
+        self._pages = 0
+        self.version: tuple[int, ...] = (99,)
+        self.school: str | None = None
+        self.name: str | None = None
+        self.about: Mapping[str, Any] = {}
+
+    @property
+    def at(self) -> str:
+        """The token of the session."""
+        return self._at or ""
+
+    def headers(self) -> Mapping[str, str]:
+        own = {"X-Requested-With": "XMLHttpRequest", "Referer": self._base, "Origin": self._base}
+        return {**own, "at": self._at} if self._at else own
+
+    def fault(self, answer: Answer) -> ConnectorError | None:
+        """What is wrong with an answer.
+
+        A page in the place of data is the security warning, works on the portal, or a session that died: the first
+        unknown one is asked for again, the next one signs in anew.
+        """
+        where = answer.origin.request
+        if answer.is_html and _is_warning(answer):
+            self._warned = True
+            return ExpiredError(f"{where}: the portal warns of another session of the account")
+        report = where.startswith("GET /webapi/files/") and _is_report(answer)
+        if report and not _is_whole(answer):
+            return UnexpectedAnswerError(f"{where}: the page of the report is cut off")
+        if answer.status == 200 and answer.is_html and not report:
+            if not any(word in answer.text.casefold() for word in _AT_WORK):
+                self._pages += 1
+            kind = ExpiredError if self._pages == 2 else UnavailableError
+            return kind(f"{where}: a web page came in the place of data")
+        if answer.status in _NOT_TAKEN:
+            return NotFoundError(f"{where}: the portal does not take this ({answer.status})")
+        fault = None if report else common_fault(answer)
+        if fault is None:
+            self._pages = 0
+        return fault
+
+    async def sign_in(self, session: Session, *, expired: bool) -> None:
+        """Signs in to the school that the source names.
+
+        Raises:
+            SignInNeededError: the portal refuses the login or the password, or has locked the account.
+            SourceConfigError: no password is let in, or there is no such school.
+            UnavailableError: the portal is being worked on.
+
+        """
+        if self._at and not expired:
+            return
+        if expired and self._warned and await self._heed(session):
+            return
+        self._warned = False
+        await self._wait_for_account()
+        if expired:
+            await self._leave(session)
+        await self._look_at_door(session)
+        self.school = self.school or await self._find_school(session)
+        reply = await self._log_in(session, None)
+        if "choose-session-role" in str(_inside(reply, "entryPoint") or ""):
+            role = chosen_role(_inside(_inside(reply, "accountInfo"), "userRoles"))
+            if role is not None:
+                await self._leave(session)
+                await self._look_at_door(session)
+                reply = await self._log_in(session, role)
+        organization = _inside(_inside(reply, "accountInfo"), "currentOrganization")
+        name = _inside(organization, "name")
+        self.name = name if isinstance(name, str) else self.name
+        asked = _inside(reply, "requestData")
+        if _WARNING.decode() in str(_inside(reply, "entryPoint")).casefold() or _inside(asked, "warnType"):
+            await self._heed(session)
+        else:
+            await self._look_around(session)
+
+    async def sign_out(self, session: Session) -> None:
+        """Ends the session. That it could not be ended is told and stops nothing."""
+        try:
+            async with asyncio.timeout(_SIGN_OUT_SECONDS):
+                await self._leave(session)
+        except (ConnectorError, TimeoutError):
+            log.warning("%s: the portal did not answer to the sign-out; its session ends by itself", self._source)
+        finally:
+            self._at = None
+            if self._turn:
+                self._turn.release()
+                self._turn = None
+
+    # -- steps -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _source(self) -> str:
+        return f"source {self._context.source}"
+
+    @property
+    def _auth(self) -> PasswordAuth:
+        auth = self._context.config.auth
+        if not isinstance(auth, PasswordAuth):
+            raise SourceConfigError(f'{self._source}: auth: kind "password" with login and password is needed')
+        return auth
+
+    async def _wait_for_account(self) -> None:
+        """Waits until no other source of this process works with the account: its sessions would warn of each other."""
+        if self._turn is None:
+            place = (id(asyncio.get_running_loop()), self._base, self._auth.login)
+            turn = _IN_USE.setdefault(place, asyncio.Lock())
+            await turn.acquire()
+            self._turn = turn
+
+    async def _look_at_door(self, session: Session) -> None:
+        """Whether passwords are let in; sets the session's first cookie."""
+        said = _data(await session.private("GET", "/webapi/logindata", headers=self.headers()))
+        self.version = version_of(_inside(said, "version"))
+        if _inside(said, "schoolLogin") is False or _inside(said, "esiaMainAuth") is True:
+            raise SourceConfigError(
+                f"{self._source}: this installation lets people in through Госуслуги only; "
+                "a program cannot sign in there, so it cannot be read"
+            )
+
+    async def _find_school(self, session: Session) -> str:
+        wanted = (self._context.config.remote_id or "").strip()
+        if not wanted:
+            raise SourceConfigError(f"{self._source}: remote_id is missing: the school's id or its short name")
+        if wanted.isdecimal():
+            return wanted
+        first = wanted.split()[0]
+        ways: tuple[tuple[str, dict[str, str]], ...] = (
+            ("/webapi/schools/search", {"name": wanted}),
+            ("/webapi/schools/search", {"name": first}),
+            ("/webapi/schools/search", {"name": first[0]}),
+            ("/webapi/schools/search", {}),
+            ("/webapi/addresses/schools", {"funcType": "2"}),
+        )
+        alone: set[str] = set()
+        for n, (path, params) in enumerate(ways):
+            found = await self._schools(session, path, params)
+            ids = _meant(found, wanted)
+            if len(ids) == 1:
+                return ids.pop()
+            if ids:
+                raise SourceConfigError(
+                    f"{self._source}: remote_id {wanted!r} is the name of several schools; write one of their ids: "
+                    f"{', '.join(sorted(ids)[:20])}"
+                )
+            alone |= {str(s["id"]) for s in found} if n == 0 else set()
+        if len(alone) == 1:
+            return alone.pop()
+        raise SourceConfigError(f"{self._source}: the portal knows no school {wanted!r}; see remote_id")
+
+    async def _schools(self, session: Session, path: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        answer = await session.private("GET", path, params=params, headers=self.headers())
+        items = _data(answer) if answer.status == 200 else None
+        listed = items if isinstance(items, list) else []
+        return [s for s in listed if isinstance(s, Mapping) and isinstance(s.get("id"), (int, str))]
+
+    async def _log_in(self, session: Session, role: str | None) -> Any:
+        """One attempt, with a salt of its own."""
+        auth = self._auth
+        answer: Answer | None = None
+        for path in ("/webapi/login", "/webapi/auth/login"):
+            given = _data(await session.private("POST", "/webapi/auth/getdata", headers=self.headers(), again=False))
+            salt, lt, ver = (_inside(given, name) for name in ("salt", "lt", "ver"))
+            if salt is None:
+                raise UnavailableError(f"{self._source}: the portal gives no salt to sign in with; it may be at work")
+            try:
+                pw, pw2 = hashed(auth.password.reveal(), str(salt))
+            except UnicodeEncodeError:
+                raise SourceConfigError(
+                    f"{self._source}: the password has a letter that the portal cannot take (not in windows-1251)"
+                ) from None
+            form = {
+                "loginType": "1",
+                "scid": self.school or "",
+                "un": auth.login,
+                "pw": pw,
+                "pw2": pw2,
+                "lt": str(lt or ""),
+                "ver": str(ver or ""),
+                **({"rolegroup": role} if role is not None else {}),
+            }
+            answer = await session.private("POST", path, form=form, headers=self.headers(), again=False)
+            self._ver = str(ver or "")
+            if answer.status not in {404, 405}:
+                break
+        assert answer is not None  # noqa: S101 - the loop has run
+        if answer.is_html and not _is_warning(answer):
+            raise UnavailableError(f"{self._source}: a web page came in the place of the answer to the sign-in")
+        reply = _readable(answer)
+        token = _inside(reply, "at")
+        if answer.status != 200 or not isinstance(token, (str, int)) or not str(token):
+            raise self._refusal(answer.status, reply)
+        self._at = str(token)
+        return reply
+
+    def _refusal(self, status: int, reply: Any) -> ConnectorError:
+        """Who must act on a refusal: its words alone tell (portal facts B1.2)."""
+        words = (_inside(reply, name) for name in ("message", "errorMessage"))
+        said = " ".join(w for w in words if isinstance(w, str)).casefold()
+        if any(word in said for word in _FULL):
+            return UnavailableError(f"{self._source}: the portal refuses one more session of the account ({status})")
+        if any(word in said for word in _LOCKED):
+            return SignInNeededError(
+                f"{self._source}: the portal has locked the account after wrong attempts ({status}); wait some minutes, "
+                "check auth, then run again"
+            )
+        if any(word in said for word in _AT_WORK):
+            return UnavailableError(f"{self._source}: the portal is being worked on ({status})")
+        if any(word in said for word in _REFUSED):
+            return SignInNeededError(
+                f"{self._source}: the portal does not let the account in ({status}); ask the administrator of the school"
+            )
+        if any(word in said for word in _WRONG) or status in {400, 401, 403}:
+            return SignInNeededError(
+                f"{self._source}: the portal refuses the login or the password ({status}); check auth and remote_id, "
+                "or ask the administrator of the school whether the account is blocked"
+            )
+        return UnavailableError(f"{self._source}: the portal cannot sign anybody in now ({status})")
+
+    async def _heed(self, session: Session) -> bool:
+        """Answers the security warning; says whether the session is good now."""
+        self._warned = False
+        form = {"at": self.at, "WarnType": "2"}
+        await session.private("POST", "/asp/SecurityWarning.asp", form=form, headers=self.headers())
+        return await self._look_around(session)
+
+    async def _look_around(self, session: Session) -> bool:
+        """Asks where we are; says whether the session is good. The answer holds the token, and is not kept."""
+        answer = await session.private("GET", "/webapi/context", headers=self.headers())
+        said = _readable(answer) if answer.status == 200 and not answer.is_html else None
+        if not isinstance(said, Mapping):
+            return False
+        self.about = {n: said[n] for n in ("schoolYearId", "organizationName", "dateFormat") if n in said}
+        if isinstance(said.get("version"), str):
+            self.version = version_of(said["version"])
+        return True
+
+    async def _leave(self, session: Session) -> None:
+        """Ends the session, if there is one."""
+        if not self._at:
+            return
+        at, self._at = self._at, None
+        headers = {**self.headers(), "at": at}
+        answer = await session.private("POST", "/webapi/auth/logout", headers=headers)
+        if answer.status in {404, 405}:
+            form = {"at": at, "ver": self._ver}
+            await session.private("POST", "/asp/logout.asp", form=form, headers=headers)
+
+
+def _is_warning(answer: Answer) -> bool:
+    return len(answer.body) < _WARNING_BYTES and _WARNING in answer.body.lower()
+
+
+def _is_report(answer: Answer) -> bool:
+    return b"<table" in answer.body or b"report-title" in answer.body
+
+
+def _is_whole(answer: Answer) -> bool:
+    """Whether a page ends where it should: readers of web pages do not mind where it does."""
+    body = answer.body.lower().rstrip()
+    pairs = all(body.count(b"<" + tag) == body.count(b"</" + tag) for tag in (b"table", b"html", b"body"))
+    return pairs and body.endswith(b">")
+
+
+def _readable(answer: Answer) -> Any:
+    """The JSON of a refusal, which need not be any."""
+    try:
+        return answer.json()
+    except UnexpectedAnswerError:
+        return None
+
+
+def _data(answer: Answer) -> Any:
+    """The JSON of an answer to a sign-in call.
+
+    Raises:
+        UnavailableError: a web page came: the portal is being worked on.
+        UnexpectedAnswerError: it is cut off.
+
+    """
+    if answer.is_html:
+        raise UnavailableError(f"{answer.origin.request}: a web page came in the place of data")
+    return answer.json()
+
+
+def _inside(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _meant(schools: Sequence[Mapping[str, Any]], wanted: str) -> set[str]:
+    """The ids of schools that a name is of: the whole name first, then one that has or lacks its town."""
+    whole = {str(s["id"]) for s in schools if wanted.casefold() in _names(s)}
+    if whole:
+        return whole
+    base, _, town = wanted.casefold().removesuffix(")").rpartition(" (")
+    if not base:
+        return {str(s["id"]) for s in schools if wanted.casefold() in {n.rpartition(" (")[0] for n in _names(s)}}
+    return {
+        str(s["id"])
+        for s in schools
+        if base in _names(s) and any(town in str(s.get(n) or "").casefold() for n in ("name", "addressString"))
+    }
+
+
+def _names(school: Mapping[str, Any]) -> set[str]:
+    return {str(school[n]).strip().casefold() for n in ("shortName", "name") if school.get(n)}
