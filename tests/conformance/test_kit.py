@@ -12,7 +12,10 @@ from connectors.contract import TIERS
 from connectors.registry import manifests
 
 PRODUCTS = [
-    (m.name, product) for m in manifests().values() for product, about in m.products.items() if about.standin is not None
+    (m.name, product)
+    for m in manifests().values()
+    for product, about in m.products.items()
+    if about.standin is not None
 ]
 
 OPEN: Final = {
