@@ -19,10 +19,8 @@ PRODUCTS = [
 ]
 
 OPEN: Final = {
-    ("asurso/spo", "coverage"): "journals that are refused let courses be found gone",
     ("dnevnik/api", "coverage"): "marks of a period of a pupil who has vanished from everything stay in a metagroup",
     ("dnevnik/api", "described"): "README.md is to be written",
-    ("files/folder", "nothing-declared-in-vain"): "the stand-in does not lay everything that a folder can say",
     ("mosreg/myschool", "described"): "README.md is to be written",
     ("mosreg/myschool", "nothing-declared-in-vain"): "the stand-in sends no СНИЛС",
     ("mosreg/myschool", "replay"): "answers without records are not noted, so that a replay does not find them",
