@@ -33,7 +33,8 @@ def list_(
     frame: Frame = context.obj
     known = list(manifests().values())
     if as_markdown and not frame.json:
-        sys.stdout.write(markdown(known))
+        with frame.aloud():
+            sys.stdout.write(markdown(known))
         return
     if frame.json:
         frame.give({"connectors": [_described(m) for m in known]})
