@@ -20,8 +20,6 @@ PRODUCTS = [
 
 OPEN: Final = {
     ("dnevnik/api", "coverage"): "marks of a period of a pupil who has vanished from everything stay in a metagroup",
-    ("dnevnik/api", "described"): "README.md is to be written",
-    ("mosreg/myschool", "described"): "README.md is to be written",
     ("mosreg/myschool", "nothing-declared-in-vain"): "the stand-in sends no СНИЛС",
     ("mosreg/myschool", "replay"): "answers without records are not noted, so that a replay does not find them",
     ("mosreg/myschool", "unknown-words"): "marks of a period with an unknown mark_type are dropped in silence",
