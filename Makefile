@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-inde
   --python-version 3.11 --custom-compile-command "make lock"
 STANDING := canonical connectors pipelines reconcile svod tests benchmarks
 
-.PHONY: help install dev demo test test-clients lint format bench lock clean
+.PHONY: help install dev demo test test-clients lint docs golden format bench lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -47,6 +47,12 @@ lint: dev  ## ruff, mypy --strict, import direction
 	@$(BIN)/ruff format --check $(STANDING)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: install  ## write what is made of the manifests: docs/connectors.md
+	@$(BIN)/svod connectors list --markdown > docs/connectors.md
+
+golden: dev  ## write the golden files of the connectors anew; review what has changed in them
+	@$(BIN)/python -m connectors.conformance golden
 
 format: dev  ## format the code
 	@$(BIN)/ruff check --fix --exit-zero $(STANDING)

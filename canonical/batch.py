@@ -55,6 +55,10 @@ class Drift:
     name: str
 
 
+Shape = tuple[str, frozenset[str]]
+"""What an object of a portal's answer was like: the name of its kind, and the names of the fields that it had."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What lines came to: the records, in canonical form, each with the position of its line, and what is none."""
@@ -103,7 +107,7 @@ class Batch:
     """Records with where they came from, what could not be one, and what was covered completely.
 
     `whole` is false where only a part of the unit was read (explicit dates that cut it): then the unit's cursor stays,
-    and what stood in quarantine for it is not found gone.
+    and what stood in quarantine for it is not found gone. `shapes` counts what objects of the answers were like.
     """
 
     blocks: list[tuple[Origin | None, list[Record]]] = field(default_factory=list)
@@ -111,6 +115,7 @@ class Batch:
     rejects: list[Reject] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)
+    shapes: Counter[Shape] = field(default_factory=Counter)
     whole: bool = True
 
     def add(self, records: Iterable[Record], origin: Origin | None = None) -> None:

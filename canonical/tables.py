@@ -197,9 +197,10 @@ UNITS: Final = Table(
     Column("scopes", _text(), nullable=False),
     Column("judged", Boolean, nullable=False),
     Column("keys", LargeBinary, nullable=False),
+    Column("drift", _text(), nullable=False, server_default="[]"),
 )
-"""The cursor of a source: for each unit of reading what its answers were (`digest`), which keys they held and which
-scopes they covered. `judged` is false until the run has looked for what had vanished."""
+"""The cursor of a source: for each unit of reading what its answers were (`digest`), which keys they held, which scopes
+they covered and what in them drifted. `judged` is false until the run has looked for what had vanished."""
 
 DRIFT: Final = Table(
     "drift",
@@ -211,6 +212,18 @@ DRIFT: Final = Table(
     Column("name", _text(), primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
+
+WIRE_FIELDS: Final = Table(
+    "wire_fields",
+    METADATA,
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("place", _text(), primary_key=True),
+    Column("name", _text(), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("most", BigInteger, nullable=False),
+)
+"""How many objects of each kind (`place`) of a source's answers had a field, in all runs and the most in one; the objects
+themselves stand under an empty name."""
 
 QUARANTINE: Final = Table(
     "quarantine",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 
@@ -34,11 +34,15 @@ class AcademicYear:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Days from `start` to `end`, both inclusive. `whole` is false where dates that were asked for have cut it."""
+    """Days from `start` to `end`, both inclusive. `whole` is false where dates that were asked for have cut it.
+
+    `name` is the day on which it begins when nothing cuts it: the same in every import.
+    """
 
     start: date
     end: date
     whole: bool = True
+    name: str = field(default="", compare=False)
 
 
 def grid(year: AcademicYear, days: int, since: date, until: date, *, cut: bool) -> Iterator[Stretch]:
@@ -52,5 +56,5 @@ def grid(year: AcademicYear, days: int, since: date, until: date, *, cut: bool) 
         end = min(start + timedelta(days=days - 1), year.end)
         if start <= until and end >= since:
             left, right = (max(start, since), min(end, until)) if cut else (start, end)
-            yield Stretch(left, right, whole=(left, right) == (start, end))
+            yield Stretch(left, right, (left, right) == (start, end), start.isoformat())
         start = end + timedelta(days=1)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
@@ -220,8 +220,9 @@ class Product(BaseModel):
     `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
     function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say, or,
     where it `says_what_comes`, may say if its files hold them;
-    `sign_in_paths` and `reads_by_post` are regular expressions of paths; `timezone` and `kind` are those of the
-    institutions that keep it, where all have the same.
+    `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
+    of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
+    have the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -237,11 +238,18 @@ class Product(BaseModel):
     concurrency: int = 4
     sign_in_paths: tuple[str, ...] = ()
     reads_by_post: tuple[str, ...] = ()
+    pages: str | None = None
     timezone: str | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
     says_what_comes: bool = False
     limits: tuple[str, ...] = ()
+
+
+Tier = Literal["draft", "bronze", "silver", "gold"]
+
+TIERS: Final[tuple[Tier, ...]] = ("draft", "bronze", "silver", "gold")
+"""How good a connector is, the least first; what each demands, `connectors.conformance` checks."""
 
 
 class Manifest(BaseModel):
@@ -252,7 +260,7 @@ class Manifest(BaseModel):
     name: str
     title: str
     version: int
-    tier: Literal["draft", "bronze", "silver", "gold"]
+    tier: Tier
     default: str
     products: dict[str, Product]
 

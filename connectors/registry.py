@@ -29,7 +29,7 @@ def manifests() -> dict[str, Manifest]:
         SourceConfigError: a manifest is not one.
 
     """
-    return {m.name: m for m in sorted((_read(p) for p in _places()), key=lambda m: m.name)}
+    return {m.name: m for m in sorted((_read(p / "manifest.toml") for p in _places()), key=lambda m: m.name)}
 
 
 def manifest(name: str) -> Manifest:
@@ -69,6 +69,28 @@ def check_source(config: SourceConfig, described: Manifest) -> Product:
     return product
 
 
+def folder(name: str) -> Traversable:
+    """The folder of one connector: its manifest, its README and its golden files.
+
+    Raises:
+        SourceConfigError: there is no such connector.
+
+    """
+    manifest(name)
+    return _folders()[name]
+
+
+@cache
+def _folders() -> dict[str, Traversable]:
+    return {_read(place / "manifest.toml").name: place for place in _places()}
+
+
+def forget() -> None:
+    """Looks for connectors anew the next time: packages have been installed or removed."""
+    manifests.cache_clear()
+    _folders.cache_clear()
+
+
 def connect(context: Context) -> Connector:
     """The connector for a source.
 
@@ -88,9 +110,9 @@ def connect(context: Context) -> Connector:
 
 def _places() -> Iterator[Traversable]:
     here = Path(__file__).parent
-    yield from sorted(p for p in here.glob("*/manifest.toml"))
+    yield from sorted(p.parent for p in here.glob("*/manifest.toml"))
     for point in entry_points(group=GROUP):
-        yield files(importlib.import_module(point.module)) / "manifest.toml"
+        yield files(importlib.import_module(point.module))
 
 
 def _read(place: Traversable) -> Manifest:

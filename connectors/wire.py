@@ -63,6 +63,9 @@ def read_each(
         try:
             made = model.model_validate(item)
         except ValidationError as error:
+            for lacking in error.errors(include_input=False, include_url=False, include_context=False):
+                if lacking["type"] == "missing":
+                    batch.drift[Drift("missing_field", model.__name__, str(lacking["loc"][-1]))] += 1
             found = key(item) if callable(key) else plain_key(item, *names)
             batch.reject(entity, reason(error), item, key=found, origin=origin, hides=hides)
             continue
@@ -78,8 +81,9 @@ def reason(error: ValidationError) -> str:
 
 
 def note_drift(made: Wire, batch: Batch) -> None:
-    """Counts fields that the connector does not know, in the object and in those that it holds."""
+    """Notes which fields an object and those that it holds have, and counts those that the connector does not know."""
     kind = type(made)
+    batch.shapes[kind.__name__, frozenset(made.model_fields_set)] += 1
     for name in made.model_extra or ():
         if name not in kind.known:
             batch.drift[Drift("unknown_field", kind.__name__, name)] += 1

@@ -16,13 +16,14 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Drift
 from canonical.coverage import Axis, Scope, Selector
 from canonical.store.engine import writing
 from canonical.store.leases import Lease
 from canonical.store.removing import mark_removed, postpone, vanished, withdraw_seen
 from canonical.store.state import COUNTS, Brake, State
 from canonical.store.upsert import upsert
+from canonical.store.wire_fields import note_fields
 from canonical.store.writer import BatchWriter
 from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, QUARANTINE, UNITS
 
@@ -130,7 +131,7 @@ class Intake:
             scopes = self._cover(connection, batch, writer, stamp)
             self._suspect(connection, unit, {s.entity for s in scopes})
             if batch.whole:
-                self._write_cursor(connection, writer, scopes, digest, stamp)
+                self._write_cursor(connection, writer, batch, scopes, digest, stamp)
             else:  # what the unit was as a whole is no longer what stands
                 cursor = update(UNITS).where(UNITS.c.source == self._state.source, UNITS.c.unit == unit)
                 connection.execute(cursor.values(digest=""))
@@ -180,6 +181,7 @@ class Intake:
                 state.unsure.update(s.entity for s in scopes)
             upsert(connection, COVERAGE, [_coverage_row(state, s, stamp) for s in scopes], keep=("first_at",))
             state.quarantine.write(connection, stamp)
+            state.drift.update(dict(msgspec.json.decode(last.drift, type=list[tuple[Drift, int]])))
             self._skipped.add(unit)
             self._write_totals(connection, {e.removesuffix(_LINES) for e in packed})
         return True
@@ -269,6 +271,9 @@ class Intake:
             read = (UNITS.c.run == state.run) | UNITS.c.unit.in_(sorted(self._skipped))
             open_ = UNITS.c.unit.in_(sorted(state.unjudged))
             connection.execute(update(UNITS).where(mine, read, ~open_, ~UNITS.c.judged).values(judged=True))
+            if not state.replaying:
+                state.drift.update(note_fields(connection, state.source, state.shapes))
+                self._write_totals(connection, [])
             self._lease.give_back(connection)
         return self._outcome(postponed)
 
@@ -323,7 +328,7 @@ class Intake:
         return self._newest_answer_at or stamp
 
     def _write_cursor(
-        self, connection: Connection, writer: BatchWriter, scopes: list[Scope], digest: str, stamp: str
+        self, connection: Connection, writer: BatchWriter, batch: Batch, scopes: list[Scope], digest: str, stamp: str
     ) -> None:
         row: dict[str, Any] = {
             "source": self._state.source,
@@ -333,6 +338,7 @@ class Intake:
             "digest": digest,
             "scopes": msgspec.json.encode(scopes).decode(),
             "judged": False,
+            "drift": msgspec.json.encode(list(batch.drift.items())).decode(),
             "keys": msgspec.msgpack.encode(
                 {name: keys.pack() for name, keys in writer.keys.items()}
                 | {name + _LINES: np.concatenate(parts).tobytes() for name, parts in writer.line_hashes.items()}

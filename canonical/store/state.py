@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from canonical.batch import Drift
+from canonical.batch import Drift, Shape
 from canonical.coverage import Scope
 from canonical.entities import Record
 from canonical.store.keyset import KeySet
@@ -72,6 +72,7 @@ class State:
     replaying: bool
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     drift: Counter[Drift] = field(default_factory=Counter)
+    shapes: Counter[Shape] = field(default_factory=Counter)
     seen: dict[str, KeySet] = field(default_factory=lambda: defaultdict(KeySet))
     live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     scopes: list[tuple[Scope, int]] = field(default_factory=list)

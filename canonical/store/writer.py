@@ -79,6 +79,7 @@ class BatchWriter:
             self._set_reject_aside(reject, origins.number(reject.origin))
         self.newest_origin = origins.newest
         self.state.drift.update(batch.drift)
+        self.state.shapes.update(batch.shapes)
         self._release()
         if batch.whole:
             self.state.quarantine.close_gone(self.unit, self._set_aside)

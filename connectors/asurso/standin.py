@@ -388,4 +388,5 @@ def make(institution: Institution, **options: Any) -> StandIn:
         auth={"password": {"login": LOGIN, "password": PASSWORD}},
         student={"login": STUDENT_LOGIN, "password": STUDENT_PASSWORD},
         truth=lambda: truth(portal.view, old_absences=portal.old_absences),
+        expire=portal.expire,
     )

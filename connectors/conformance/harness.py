@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,17 +13,17 @@ from unittest import mock
 
 import msgspec
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Origin, Read, Reject
 from canonical.cleaning import clean
 from canonical.entities import Record, entity_of
 from canonical.scales import Scale
 from canonical.years import AcademicYear
 from connectors.archive import Archive, NoArchive
-from connectors.contract import Context, Institution, SourceConfig, Vault, Window
+from connectors.contract import Context, Institution, Reading, SourceConfig, Vault, Window
 from connectors.errors import ConnectorError
 from connectors.http import Manner, Patience, Session
 from connectors.registry import connect, manifest
-from connectors.sessions import network_session
+from connectors.sessions import archive_session, network_session
 from connectors.standins.server import StandIn
 
 QUICK = Patience(attempts=7, first_wait=0.01, longest_wait=0.2, read=5, total=10)
@@ -44,11 +44,11 @@ class Collected:
     batches: list[tuple[str, Batch]] = field(default_factory=list)
     failed: dict[str, ConnectorError] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
-    requests: int = 0
+    readings: dict[str, Reading] = field(default_factory=dict)
 
     @property
-    def rejects(self) -> list[Any]:
-        return [r for _, b in self.batches for r in b.rejects]
+    def rejects(self) -> list[Reject]:
+        return [r for _, b in self.batches for r in (*b.rejects, *(r for part in _lines_of(b) for r in part.rejects))]
 
     @property
     def drift(self) -> Counter[Any]:
@@ -70,30 +70,34 @@ def make_context(
     patience: Patience = QUICK,
     requests_per_second: float = 10_000,
     concurrency: int = 4,
+    find: Callable[[str], Origin | None] | None = None,
+    pseudonym: Callable[[str], str | None] = lambda _: None,
 ) -> Context:
-    """The context of a source that reads a stand-in with one of its `auth` kinds."""
-    given = dict(secrets or standin.auth[auth])
-    plain = {"client_id", "login", "username"}
-    said: dict[str, Any] = {"kind": auth}
-    for name, value in given.items():
-        said[name] = value if name in plain else {"env": _remember(value)}
+    """The context of a source that reads a stand-in with one of its `auth` kinds; with `find` from the `archive`.
+
+    Of a connector that reads files `base_url` is the folder in which the stand-in has laid them.
+    """
     known = manifest(standin.portal)
-    config = SourceConfig.model_validate(
-        {
-            "key": "portal",
-            "connector": standin.portal,
-            "product": product,
-            "base_url": base_url,
-            "remote_id": standin.remote_id,
-            "auth": said,
-            "requests_per_second": requests_per_second,
-            "concurrency": concurrency,
-        }
-    )
+    offered = known.product(product)
+    settings: dict[str, Any] = {
+        "key": "portal",
+        "connector": standin.portal,
+        "product": product,
+        "requests_per_second": requests_per_second,
+        "concurrency": concurrency,
+    }
+    if standin.lay is not None:
+        settings |= standin.lay(Path(base_url))
+    else:
+        settings |= {"base_url": base_url, "remote_id": standin.remote_id}
+        settings |= {"auth": _configured(auth, secrets or standin.auth[auth])} if offered.auth else {}
+    config = SourceConfig.model_validate(settings)
     place = standin.institution
 
     def open_session(manner: Manner) -> Session:
-        return network_session(config, known.product(product), manner, archive=archive, patience=patience)
+        if find is not None and archive is not None:
+            return archive_session(offered, manner, archive=archive, find=find)
+        return network_session(config, offered, manner, archive=archive, patience=patience)
 
     extra: dict[str, Any] = {"vault": vault} if vault is not None else {}
     return Context(
@@ -105,9 +109,18 @@ def make_context(
         open_session=open_session,
         clock=lambda: place.now,
         archive=archive or NoArchive(),
-        root=Path(),
+        root=Path(base_url) if standin.lay is not None else Path(),
+        find=find,
+        pseudonym=pseudonym,
         **extra,
     )
+
+
+def _configured(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """An `auth` of a configuration; what is secret in it stands in the environment."""
+    plain = {"client_id", "login", "username"}
+    said = {name: value if name in plain else {"env": _remember(value)} for name, value in values.items()}
+    return {"kind": kind, **said}
 
 
 _SECRETS: dict[str, str] = {}
@@ -151,6 +164,7 @@ async def read_all(context: Context, window: Window | None = None) -> Collected:
                     batch = reading.make()
                     batch.whole = unit.whole
                     collected.digests[unit.name] = reading.digest("")
+                    collected.readings[unit.name] = reading
                     collected.batches.append((unit.name, batch))
 
                 pending.add(asyncio.create_task(one()))
@@ -163,11 +177,23 @@ async def read_all(context: Context, window: Window | None = None) -> Collected:
         finally:
             await connector.close()
     for _, batch in collected.batches:
-        for _, records in batch.blocks:
-            for record in records:
-                tidy = clean(record, context.zone)
-                collected.records.setdefault(entity_of(tidy), {})[tidy.key] = tidy
+        for record in records_in(batch):
+            tidy = clean(record, context.zone)
+            collected.records.setdefault(entity_of(tidy), {})[tidy.key] = tidy
     return collected
+
+
+def records_in(batch: Batch) -> Iterator[Record]:
+    """The records of a batch, those in lines of files among them."""
+    for _, records in batch.blocks:
+        yield from records
+    for part in _lines_of(batch):
+        yield from part.records
+
+
+def _lines_of(batch: Batch) -> Iterator[Read]:
+    for some in batch.lines:
+        yield some.read(range(len(some.split())))
 
 
 def differences(truth: Iterable[Record], got: Mapping[str, Mapping[str, Record]], zone: Any) -> list[str]:

@@ -60,6 +60,7 @@ def make(
         },
         student={"login": student.login, "password": student.password},
         truth=lambda: truth(institution),
+        expire=portal.end_sessions,
     )
 
 

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "replay": ("sources", "Map the archived raw answers again, without the portals."),
     "login": ("login", "Sign in once for a portal that gives tokens to people only; what can be refreshed is kept."),
     "files": ("files", "Exported files and their layouts."),
+    "connectors": ("connectors", "What can read a portal, and how well."),
     "quarantine": ("journal", "Records that could not be stored, each with its reason and raw form."),
     "runs": ("journal", "What ran, when, how long, with what ledger."),
     "status": ("journal", "Show what each source last delivered, and what waits for a person."),

@@ -98,4 +98,6 @@ def make_standin(
     )
     module, _, function = product.standin.partition(":")
     made: StandIn = getattr(importlib.import_module(module), function)(institution)
+    if made.lay is not None:
+        raise SourceConfigError(f"{portal} is read from a folder, and has no server to start")
     return made

@@ -50,4 +50,5 @@ def make_standin(
         },
         student={"login": "pupil", "token": office.of_pupil},
         truth=partial(truth, institution, lists_year=lists_year),
+        expire=office.revoke_all,
     )

@@ -57,6 +57,10 @@ class TokenOffice:
         """Ends all refresh tokens, as when their owner takes the consent back."""
         self._refreshing.clear()
 
+    def revoke_all(self) -> None:
+        """Ends every token that is out; refresh tokens are still good."""
+        self._holdings.clear()
+
     def holder(self, token: str | None) -> Person:
         """Whose token it is; each call counts."""
         if not token:
