@@ -20,6 +20,13 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
+def private_folder(folder: Path) -> None:
+    """Makes a folder, and those above it that are not there, for its owner alone; one that is there stays as it is."""
+    for missing in reversed([f for f in folder.parents if not f.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 @contextmanager
 def explained(what: Path | str) -> Iterator[None]:
     """Tells every trouble of the file system as one with `what`, which is what the user has named.

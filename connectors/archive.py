@@ -11,6 +11,7 @@ from typing import Protocol
 
 import zstandard
 
+from canonical.writing import private_folder
 from connectors.errors import ArchiveError
 
 
@@ -74,7 +75,7 @@ class FolderArchive:
         return name
 
     def _write(self, path: Path, packed: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         number, name = tempfile.mkstemp(suffix=".part", dir=path.parent)  # its owner's alone: it holds children's data
         draft = Path(name)
         try:

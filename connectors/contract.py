@@ -9,11 +9,13 @@ mapped again.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,8 @@ from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
 from connectors.errors import SourceConfigError
 from connectors.http import Answer, Manner, Session, may_be_sent
+
+log = logging.getLogger("svod.secrets")
 
 # -- how a source is set up ------------------------------------------------------------------------------------------
 
@@ -39,6 +43,10 @@ def _beside_the_configuration(path: str, info: ValidationInfo) -> str:
 
 FilePath = Annotated[str, AfterValidator(_beside_the_configuration)]
 """A file that a configuration names; a relative path begins at the configuration's folder."""
+
+
+_WARNED_OF: Final[set[Path]] = set()
+"""Secret files that others may read, of which this process has told."""
 
 
 class Secret(BaseModel):
@@ -91,6 +99,7 @@ class Secret(BaseModel):
             return os.environ[self.env]
         if self.file is not None:
             try:
+                _warn_of_others(Path(self.file))
                 return Path(self.file).read_text(encoding="utf-8-sig")
             except OSError as error:
                 raise self._wrong(f"cannot be read: {error.strerror}") from None
@@ -120,6 +129,13 @@ class Secret(BaseModel):
             else "the keyring"
         )
         return SourceConfigError(f"{self._key}{': ' if self._key else ''}{kept} {what}")
+
+
+def _warn_of_others(file: Path) -> None:
+    """Tells once of a secret that others than its owner may read."""
+    if os.name == "posix" and file.stat().st_mode & 0o077 and file not in _WARNED_OF:
+        _WARNED_OF.add(file)
+        log.warning("%s: others than its owner may read this secret; call: chmod 600 %s", file, quote(str(file)))
 
 
 class Token(Secret):

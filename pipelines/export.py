@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from canonical.cleaning import encode
 from canonical.entities import ENTITIES
 from canonical.store import SourceRow, Store, batch_at, micros, sources, versions
-from canonical.writing import explained, whole_file
+from canonical.writing import explained, private_folder, whole_file
 
 
 def export_ndjson(
@@ -36,7 +36,7 @@ def export_ndjson(
 
     """
     with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     wanted = set(institutions)
     keys = set(source_keys)
     counts: dict[str, int] = {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -51,9 +53,17 @@ def connect(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed, pool_pre_ping=True, connect_args={"application_name": "svod"})
     engine = create_engine(parsed, connect_args={"timeout": 60})
+    if parsed.database and parsed.database != ":memory:" and not parsed.database.startswith("file:"):
+        event.listen(engine, "do_connect", partial(_make_private, Path(parsed.database)))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path, *_: object) -> None:
+    """Makes a new database file for its owner alone; what SQLite puts beside it has the same mode."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        file.touch(mode=0o600, exist_ok=False)
 
 
 def _prepare_sqlite(dbapi: sqlite3.Connection, _record: object) -> None:

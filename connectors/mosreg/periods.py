@@ -131,12 +131,12 @@ def _kind(*names: str | None) -> str | None:
 
 
 def _numbers(schedule: PeriodsSchedule) -> dict[str, int]:
-    """Period -> its number among those of its kind, by start. A broken one keeps its place."""
+    """Period -> its number among those of its kind, by start. A broken one keeps its place, as far as it can be told."""
     placed: list[tuple[str, str | None, str]] = []
     start = ""
     for item in schedule.periods:
         good = salvaged(item, AttestationPeriod, {"id": "-"})
-        start = good.get("begin_date") or start
+        start = good.get("begin_date") or good.get("end_date") or start
         placed.append((start, _kind(good.get("name"), schedule.name), good.get("id", "")))
     counted: dict[str | None, int] = {}
     numbers: dict[str, int] = {}

@@ -37,8 +37,11 @@ def _name_of(value: Any) -> Any:
 
 
 def _as_object(value: Any) -> Any:
-    """An object that is given by its id alone."""
-    return {"id": value} if isinstance(value, (int, str)) and not isinstance(value, bool) else value
+    """An object that is given by its id alone, which is a number."""
+    is_id = (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, str) and value.strip().isdigit()
+    )
+    return {"id": value} if is_id else value
 
 
 def _unwrapped(value: Any) -> Any:
@@ -56,6 +59,9 @@ def _unwrapped(value: Any) -> Any:
 Id = Annotated[str, Field(min_length=1)]
 OptionalId = Annotated[Id | None, BeforeValidator(blank)]
 Text = Annotated[Annotated[str, Field(coerce_numbers_to_str=False)] | None, BeforeValidator(blank)]
+Loose = Annotated[str | None, BeforeValidator(blank)]
+"""A text that may as well be written as a number."""
+
 Printed = Annotated[str | None, BeforeValidator(_unwrapped)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Day = Annotated[Annotated[str, BeforeValidator(to_day)] | None, BeforeValidator(blank)]
@@ -148,8 +154,8 @@ class Pupil(PersonName):
 
     id: Id
     birth_date: Day = None
-    sex: Text = None
-    snils: Text = None
+    sex: Loose = None
+    snils: Loose = None
     deleted: Flag = False
     deleted_at: Day = None
     transferred: Flag = False
@@ -244,8 +250,8 @@ class ScheduleItem(Wire):
     replaced: Flag = False
     replaced_teacher_id: OptionalId = None
     cancelled: Flag = False
-    room_name: Annotated[str | None, BeforeValidator(blank)] = None
-    room_number: Annotated[str | None, BeforeValidator(blank)] = None
+    room_name: Loose = None
+    room_number: Loose = None
     homeworks_to_give: References
 
     known: ClassVar[frozenset[str]] = frozenset(
@@ -316,7 +322,7 @@ class MarkPlace(Wire):
 
 class Mark(MarkPlace):
     id: Id
-    name: Annotated[str | None, BeforeValidator(blank)] = None
+    name: Loose = None
     student_profile_id: Id
     values: Annotated[list[GradeValue], BeforeValidator(_listed), Field(default_factory=list)]
     comment: Text = None

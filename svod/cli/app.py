@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.logging import RichHandler
 from typer.core import TyperGroup
 
 from canonical.writing import WriteError
@@ -97,6 +96,17 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+class _ToFrame(logging.Handler):
+    """Tells what is logged where errors are told, each on a line of its own."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self._frame = frame
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._frame.complain(self.format(record))
+
+
 @app.callback()
 def _globals(
     context: typer.Context,
@@ -115,8 +125,7 @@ def _globals(
     frame.config, frame.json, frame.verbose, frame.quiet = config, json, verbose, quiet
     frame.now = parse_moment(now) if now else None
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-    handler = RichHandler(console=frame.errors, show_path=False, show_time=False, rich_tracebacks=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_ToFrame(frame)], force=True)
     logging.getLogger("svod").setLevel(level)
 
 

@@ -259,7 +259,7 @@ def test_a_broken_absence_removes_nothing(school: Served, filled: Desk, name: st
     assert {**after, "attendance": {}} == {**before, "attendance": {}}
 
 
-@pytest.mark.parametrize("spoil", [{"final_marks": "нет"}, {"birth_date": "31.02.2013"}, {"last_name": ["Т"]}])
+@pytest.mark.parametrize("spoil", [{"final_marks": "нет"}, {"last_name": ["Т"]}])
 def test_a_class_is_no_smaller_for_a_broken_pupil(school: Served, filled: Desk, spoil: dict[str, Any]) -> None:
     """A part of the class that is all but this pupil stays a part."""
     course = next(iter(school.place.courses.values()))
@@ -333,3 +333,32 @@ def test_what_has_not_even_a_key_hides_nothing_and_removes_nothing(
 
 def without_numbers(lessons: dict[str, Any]) -> dict[str, Any]:
     return {k: msgspec.structs.replace(lesson, number=None) for k, lesson in lessons.items()}
+
+
+def test_a_broken_period_leaves_the_numbers_of_the_others(school: Served) -> None:
+    def change(name: str, body: Any) -> Any:
+        for schedule in body if name == "attestation_periods_schedules" else []:
+            schedule["periods"].reverse()
+            schedule["periods"][0]["begin_date"] = "31.02.2027"
+        return body
+
+    before = asyncio.run(read_all(school.context())).records["periods"]
+    school.listening.change = change
+    got = asyncio.run(read_all(school.context()))
+    broken = {r.key for r in got.rejects}
+    assert broken
+    assert got.records["periods"] == {k: p for k, p in before.items() if k not in broken}
+
+
+def test_a_class_that_is_no_reference_breaks_the_pupil(school: Served) -> None:
+    def change(name: str, body: Any) -> Any:
+        for row in body if name == "student_profiles" else []:
+            if row["id"] == pupil:
+                row["class_unit"] = "7А"
+        return body
+
+    course = next(iter(school.place.courses.values()))
+    pupil = 90000 + school.place.pupils_of(course, school.place.now.date())[0]
+    school.listening.change = change
+    got = asyncio.run(read_all(school.context()))
+    assert {(r.entity, r.key) for r in got.rejects} == {("people", str(pupil))}

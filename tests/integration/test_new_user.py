@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import sqlite3
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from canonical.entities import Person
+from connectors.contract import _WARNED_OF
 from connectors.dnevnik.standin import make
 from connectors.standins.region import make_institution
 from connectors.standins.server import StandIn, serving
@@ -112,3 +116,51 @@ class TestRawArchive:
         assert "No space left on device); free some space there" in result["error"]["message"]
         assert result["entities"]["people"]["inserted"]
         assert not list((tmp_path / "raw").rglob("*.part"))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestWhoMayRead:
+    def test_what_svod_makes_is_its_owner_s_alone(self, tmp_path: Path) -> None:
+        before = os.umask(0o022)
+        try:
+            place = with_folder(tmp_path)
+            place.config = place.config.replace("[store]\n", '[store]\nraw_archive = "kept/raw/"\n')
+            place.institution("b")
+            place.run("import")
+            with contextlib.closing(sqlite3.connect(tmp_path / "svod.db")) as held:
+                held.execute("SELECT 1 FROM alembic_version")  # keeps what SQLite puts beside the file
+                place.run("import")
+                made = [tmp_path / f"svod.db{end}" for end in ("", "-wal", "-shm")]
+                assert [mode(file) for file in made] == [0o600] * 3
+            place.run("export", "ndjson", str(tmp_path / "out" / "journal"))
+        finally:
+            os.umask(before)
+        folders = [tmp_path / "kept", tmp_path / "out", tmp_path / "out" / "journal"]
+        inside = list((tmp_path / "kept").rglob("*"))
+        assert {mode(f) for f in (*folders, *inside) if f.is_dir()} == {0o700}
+        assert {mode(f) for f in inside if f.is_file()} == {0o600}
+
+    def test_what_is_there_keeps_its_mode(self, tmp_path: Path) -> None:
+        place = with_folder(tmp_path)
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw").chmod(0o750)
+        (tmp_path / "svod.db").touch()
+        (tmp_path / "svod.db").chmod(0o640)
+        place.run("import")
+        assert (mode(tmp_path / "raw"), mode(tmp_path / "svod.db")) == (0o750, 0o640)
+
+    def test_a_secret_that_others_may_read_is_told_once(self, tmp_path: Path) -> None:
+        secret = tmp_path / "the token"
+        secret.write_text("x", encoding="utf-8")
+        place = Installation(tmp_path).institution("a")
+        auth = {"kind": "token", "token": {"file": secret.name}}
+        place.source("portal", "dnevnik", base_url="http://127.0.0.1:9", remote_id="1", auth=auth)
+        secret.chmod(0o640)
+        told = place.run("check", status=1).stderr
+        assert told.count(f"{secret}: others than its owner may read this secret; call: chmod 600 '{secret}'") == 1
+        secret.chmod(0o600)
+        _WARNED_OF.clear()
+        assert "others" not in place.run("check", status=1).stderr

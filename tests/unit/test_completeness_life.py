@@ -196,12 +196,12 @@ class TestWaiver:
         journal.now += timedelta(hours=1)
         journal.read(HELD)
         journal.judge()
-        with pytest.raises(NoSuchFindingError, match="is closed already"):
+        with pytest.raises(NoSuchFindingError, match="уже закрыто"):
             self.waive(journal, "2026-12-31")
         with journal.store.reading() as connection:
-            with pytest.raises(NoSuchFindingError, match="there is no finding 'zzz'"):
+            with pytest.raises(NoSuchFindingError, match="замечания «zzz» нет"):
                 keeping.one(connection, "zzz")
-            with pytest.raises(NoSuchFindingError, match="there is no finding '%'"):
+            with pytest.raises(NoSuchFindingError, match="замечания «%» нет"):
                 keeping.one(connection, "%")
 
 
@@ -210,7 +210,7 @@ def test_several_findings_that_begin_alike(journal: Journal) -> None:
     journal.judge()
     with (
         journal.store.reading() as connection,
-        pytest.raises(NoSuchFindingError, match="several findings begin with ''"),
+        pytest.raises(NoSuchFindingError, match="начинаются номера нескольких замечаний"),
     ):
         keeping.one(connection, "")
 

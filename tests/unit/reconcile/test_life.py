@@ -233,7 +233,7 @@ def test_what_is_fixed_cannot_be_closed(place: Place) -> None:
     place.states()
     place.read(RIGHT)
     place.states()
-    with pytest.raises(NoSuchDiscrepancyError, match="is fixed already"):
+    with pytest.raises(NoSuchDiscrepancyError, match="уже закрыто"):
         place.close("accepted")
 
 
@@ -242,9 +242,9 @@ def test_ids_that_name_nothing_or_too_much(place: Place) -> None:
     place.reconcile()
     with place.store.reading() as connection:
         for text in ("zzz", "%", "_"):
-            with pytest.raises(NoSuchDiscrepancyError, match=f"there is no discrepancy '{text}'"):
+            with pytest.raises(NoSuchDiscrepancyError, match=f"расхождения «{text}» нет"):
                 keeping.one(connection, text)
-        with pytest.raises(NoSuchDiscrepancyError, match="several discrepancies begin with ''"):
+        with pytest.raises(NoSuchDiscrepancyError, match="начинаются номера нескольких расхождений"):
             keeping.one(connection, "")
 
 
@@ -343,7 +343,7 @@ class TestDecisions:
     def test_that_contradict_each_other(self, place: Place) -> None:
         place.read([*RIGHT, Person(key="y", role="student", family_name="Тестова", given_name="Злата")])
         self.decide(place, "confirmed", "a/left:p1", "a/right:xp1")
-        with pytest.raises(DecisionError, match=r"confirmed already: a/left:p1 a/right:xp1; .*`svod people split"):
+        with pytest.raises(DecisionError, match=r"уже подтверждено: a/left:p1 a/right:xp1; .* svod people split"):
             self.decide(place, "confirmed", "a/left:p1", "a/right:y")
         self.decide(place, "split", "a/left:p1", "a/right:xp1")
         self.decide(place, "confirmed", "a/left:p1", "a/right:y")
@@ -351,13 +351,13 @@ class TestDecisions:
     def test_of_people_who_are_not_there(self, place: Place) -> None:
         place.read(RIGHT)
         for names, message in (
-            (["a/left:p1", "a/left:p2"], "name two people of two sources"),
-            (["a/left:p1", "a/right:gone"], "a/right has no person with the key 'gone'"),
-            (["a/left:p1", "b/right:xp1"], "there is no source 'b/right' that was ever read"),
-            (["a/left:p1", "xp1"], "'xp1' names no person"),
-            (["a/left:p1", "a/right:"], "'a/right:' names no person"),
-            (["zzz"], "there is no discrepancy 'zzz'"),
-            (["a/left:p1", "a/right:xp1", "a/right:xp2"], "name two people"),
+            (["a/left:p1", "a/left:p2"], "назовите двух человек из двух источников"),
+            (["a/left:p1", "a/right:gone"], "в a/right нет человека с ключом «gone»"),
+            (["a/left:p1", "b/right:xp1"], "источник «b/right» ещё ни разу не читали; есть: a/left, a/right"),
+            (["a/left:p1", "xp1"], "«xp1» не называет человека"),
+            (["a/left:p1", "a/right:"], "«a/right:» не называет человека"),
+            (["zzz"], "расхождения «zzz» нет"),
+            (["a/left:p1", "a/right:xp1", "a/right:xp2"], "назовите двух человек"),
         ):
             with pytest.raises(DecisionError, match=message):
                 self.decide(place, "confirmed", *names)
@@ -365,7 +365,7 @@ class TestDecisions:
     def test_of_a_discrepancy_that_is_about_no_two_people(self, place: Place) -> None:
         place.read(FOUR)
         place.states()
-        with pytest.raises(DecisionError, match="is not about two people"):
+        with pytest.raises(DecisionError, match="не о двух людях"):
             self.decide(place, "confirmed", place.only().id)
 
 

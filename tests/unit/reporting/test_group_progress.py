@@ -193,9 +193,9 @@ def test_institutions_side_by_side_have_totals() -> None:
 
 
 def test_what_is_not_there_is_told_with_what_there_is() -> None:
-    with pytest.raises(NothingSuchError, match=r"no group '9Ж'.*: 7А"):
+    with pytest.raises(NothingSuchError, match=r"no group '9Ж'.*: «7А»"):
         built("group-progress", journal(CLASS), group="9Ж")
-    with pytest.raises(NothingSuchError, match=r"no period '3 семестр'.*: 1 четверть, 2 четверть, год"):
+    with pytest.raises(NothingSuchError, match=r"no period '3 семестр'.*: «1 четверть», «2 четверть», «год»"):
         built("group-progress", journal(CLASS), period="3 семестр")
 
 
