@@ -4,55 +4,50 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Any, Final
 
 from canonical.view import JournalView
+from reconcile.legible import Entry, Legible, Value, read_entry
 from reconcile.names import Name
 from reconcile.words import fold
 
-_WORD: Final = re.compile(r"[\w-]+")
-_LETTERS: Final = re.compile(r"[а-я][а-я-]*")
-_CYRILLIC: Final = re.compile(r"[а-я]")
-_DAY: Final = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)\.(\d\d?)\.(\d{4})")
+_HINTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "people": ("person", "student", "pupil", "profile"),
+        "groups": ("group", "class"),
+        "subjects": ("subject", "discipline"),
+        "courses": ("course", "gradebook", "group"),
+        "lessons": ("lesson",),
+        "works": ("work", "task"),
+        "others": ("teacher", "author", "employee", "period", "school", "year", "system", "form"),
+    }
+)
+"""Parts of the names that portals give to fields, by what stands in these. A `group` may be whom a course is taught to."""
+_OWN: Final = frozenset({"id", "key"})
+_CALLED: Final = re.compile(r"[А-Яа-яЁё]")
 
-
-class Entry(NamedTuple):
-    """An open entry of the quarantine; `body` is its raw form."""
-
-    entity: str
-    key: str | None
-    body: str
+_SLOTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        "enrolments": {"people": ("people",), "groups": ("groups",)},
+        "courses": {"groups": ("groups",), "subjects": ("subjects",)},
+        "lessons": {"courses": ("courses",)},
+        "marks": {"people": ("people",), "lessons": ("lessons", "works")},
+        "attendance": {"people": ("people",), "lessons": ("lessons",)},
+        "period_marks": {"people": ("people",), "courses": ("courses",)},
+    }
+)
+"""By entity: what its records point at, each with the entities that may be named there."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What can be read in an entry all the same.
+    """An entry, and the keys of the source that it names, by what they are keys of."""
 
-    `words` are all values and their words, as they stand and folded; `named` the keys of the source among them, by what
-    they are keys of; `days` the dates.
-    """
-
-    words: frozenset[str]
+    legible: Legible
     named: Mapping[str, frozenset[str]]
-    days: frozenset[str]
-
-
-_SLOTS: Final[Mapping[str, Mapping[str, Callable[[JournalView], Iterable[Mapping[str, Any]]]]]] = MappingProxyType(
-    {
-        "enrolments": {"people": lambda v: [v.people], "groups": lambda v: [v.groups]},
-        "courses": {"groups": lambda v: [v.groups], "subjects": lambda v: [v.subjects]},
-        "lessons": {"courses": lambda v: [v.courses]},
-        "marks": {"people": lambda v: [v.people], "lessons": lambda v: [v.lessons, v.works]},
-        "attendance": {"people": lambda v: [v.people], "lessons": lambda v: [v.lessons]},
-        "period_marks": {"people": lambda v: [v.people], "courses": lambda v: [v.courses]},
-    }
-)
-"""By entity: what its records point at, each with the records that may be named there."""
 
 
 class Aside:
@@ -64,26 +59,22 @@ class Aside:
         self._by_key: dict[tuple[str, str, str], list[_Read]] = defaultdict(list)
         self._unnamed: dict[tuple[str, str], list[_Read]] = defaultdict(list)
         self.unreadable: Counter[str] = Counter()
-        """By entity: entries in which nothing tells what they are about."""
+        """By entity: entries of which it cannot be told what they are about."""
         for entry in entries:
             if entry.key is not None:
                 self._keys.add((entry.entity, entry.key))
             self._take(entry, view)
 
     def _take(self, entry: Entry, view: JournalView | None) -> None:
-        words = frozenset(_words(entry))
+        legible = read_entry(entry)
         slots = _SLOTS.get(entry.entity, {}) if view else {}
-        named = {
-            slot: frozenset(w for w in words if any(w in records for records in known(view)))
-            for slot, known in slots.items()
-            if view
-        }
-        read = _Read(words, named, frozenset(_days(entry.body)))
+        known = {kind: getattr(view, kind) for kinds in slots.values() for kind in kinds}
+        read = _Read(legible, _named(legible.values, slots, known))
         self._read[entry.entity].append(read)
-        if not (any(named.values()) if named else any(_CYRILLIC.search(w) for w in words)):
+        if not (any(read.named.values()) if slots else legible.whole and _is_called(entry.entity, legible)):
             self.unreadable[entry.entity] += 1
             return
-        for slot, keys in named.items():
+        for slot, keys in read.named.items():
             for key in keys:
                 self._by_key[entry.entity, slot, key].append(read)
             if not keys:
@@ -107,16 +98,17 @@ class Aside:
             candidates += self._by_key.get((entity, slot, key), ())
         return any(
             all(not read.named[s] or not read.named[s].isdisjoint(some) for s, some in wanted.items())
-            and (day is None or not read.days or day in read.days)
+            and (day is None or not read.legible.days or day in read.legible.days)
             for read in candidates
         )
 
     def may_be_named(self, entity: str, name: str | None, *days: str | None) -> bool:
         """Whether a record of this name, or with one of these dates, may have been set aside."""
-        wanted = {fold(name)} if name else set()
+        wanted = fold(name or "")
         dates = {day for day in days if day}
         return any(
-            not wanted.isdisjoint(read.words) or not dates.isdisjoint(read.days) for read in self._read.get(entity, ())
+            (wanted and wanted in read.legible.words) or not dates.isdisjoint(read.legible.days)
+            for read in self._read.get(entity, ())
         )
 
     def may_be_person(self, name: Name) -> bool:
@@ -125,56 +117,30 @@ class Aside:
         rest = {name.given, name.patronymic}
         for entity in ("people", "enrolments"):
             for read in self._read.get(entity, ()):
-                letters = _letters(read)
-                if not family.isdisjoint(letters) or (name.given in letters and letters <= rest):
+                names = read.legible.names
+                if not family.isdisjoint(names) or (name.given in names and names <= rest):
                     return True
         return False
 
 
-def _letters(read: _Read) -> set[str]:
-    return {w for w in read.words if _LETTERS.fullmatch(w)}
+def _is_called(entity: str, legible: Legible) -> bool:
+    """Whether an entry tells the name of what it is about: of somebody any part of it, of other things the whole."""
+    if entity == "people":
+        return bool(legible.names)
+    return any(_CALLED.search(v.text) for v in legible.values if "name" in v.where and "short" not in v.where)
 
 
-def _words(entry: Entry) -> Iterator[str]:
-    """All values of an entry; of keys that were made of others (canonical.md) the parts."""
-    if entry.key is not None:
-        yield from (entry.key, *entry.key.split(":"))
-    try:
-        yield from _values(msgspec.json.decode(entry.body))
-    except msgspec.DecodeError:
-        yield from _text(entry.body)
-
-
-def _values(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _values(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _values(inner)
-    elif isinstance(value, str):
-        yield from _text(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
-
-
-def _text(text: str) -> Iterator[str]:
-    """A text, its words, and the words as they are compared; of a text that is JSON its values."""
-    if text.startswith(("{", "[")):
-        try:
-            inner = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            pass
-        else:
-            yield from _values(inner)
-            return
-    yield text
-    yield fold(text)
-    yield from _WORD.findall(text)
-    yield from _WORD.findall(fold(text))
-
-
-def _days(text: str) -> Iterator[str]:
-    for year, month, day, day2, month2, year2 in _DAY.findall(text):
-        y, m, d = (year, month, day) if year else (year2, month2, day2)
-        yield f"{y}-{m:0>2}-{d:0>2}"
+def _named(
+    values: Iterable[Value], slots: Mapping[str, Collection[str]], known: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, frozenset[str]]:
+    """The keys that values name, by slot. A field tells what it holds; elsewhere a key must be one of a single slot."""
+    found: dict[str, set[str]] = {slot: set() for slot in slots}
+    for where, text in values:
+        hinted = {kind for kind, hints in _HINTS.items() if any(hint in where for hint in hints)}
+        if not hinted and where in _OWN:
+            continue
+        fits = {s for s, kinds in slots.items() for k in kinds if (not hinted or k in hinted) and text in known[k]}
+        if len(fits) == 1 or hinted:
+            for slot in fits:
+                found[slot].add(text)
+    return {slot: frozenset(keys) for slot, keys in found.items()}

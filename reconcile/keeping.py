@@ -13,7 +13,8 @@ from canonical.store.bulk import among, chunks
 from canonical.store.upsert import upsert
 from canonical.tables import DISCREPANCIES, JUDGEMENTS, MATCHES, QUARANTINE
 from canonical.view import JournalView
-from reconcile.aside import Aside, Entry
+from reconcile.aside import Aside
+from reconcile.legible import Entry
 from reconcile.life import Discrepancy, Sources, closed
 from reconcile.pair import Decisions, Outcome
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import cache
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from canonical.entities import (
+    ENTITIES,
     Attendance,
     Course,
     Enrolment,
@@ -29,7 +30,9 @@ from canonical.entities import (
     Work,
     entity_of,
 )
+from reconcile.aside import Aside
 from reconcile.compare import Delta, Row, compare
+from reconcile.legible import Entry
 from reconcile.pair import Outcome, reconcile_pair
 from reconcile.people import Matched, match_people
 from tests.journals import primed, region, rekeyed, view
@@ -399,3 +402,56 @@ def test_every_planted_difference_is_told_once(seed: int, kind: Kind, ways: list
     turned = {"missing_left": "missing_right", "missing_right": "missing_left"}
     back = told(outcome(planter.records, records))
     assert back == Counter({(e, turned.get(k, k), f, b, a): n for (e, k, f, a, b), n in there.items()})
+
+
+# -- garbage ---------------------------------------------------------------------------------------------------------
+
+SPOILT: list[Callable[[dict[str, Any], random.Random], str]] = [
+    lambda body, _: msgspec.json.encode({**body, "value": {}}).decode(),
+    lambda body, rng: msgspec.json.encode({**body, rng.choice(sorted(body.keys() - {"key"})): None}).decode(),
+    lambda body, rng: msgspec.json.encode({**body, rng.choice(sorted(body.keys() - {"key"})): ["?"]}).decode(),
+    lambda body, _: msgspec.json.encode({"line": 7, "text": msgspec.json.encode(body).decode()[:-9]}).decode(),
+    lambda body, _: msgspec.json.encode({"line": 7, "text": msgspec.json.encode(body).decode()[: len(str(body)) // 2]}).decode(),
+    lambda body, _: msgspec.json.encode({"key": body["key"]}).decode(),
+    lambda _, __: "null",
+]  # fmt: skip
+GARBAGE = (Person, Group, Enrolment, Subject, Course, Lesson, Work, Mark, Attendance, PeriodMark)
+
+
+@FEW
+@given(SEEDS, KINDS, st.integers(0, 10**6), st.integers(1, 12))
+def test_garbage_is_never_called_missing(seed: int, kind: Kind, number: int, count: int) -> None:
+    """Records of one source come broken in any way: they and what waits for them are in quarantine, and nothing is missed."""
+    rng = random.Random(number)
+    records = journal(seed, kind)
+    right = {(type(r), r.key): r for r in primed(records)}
+    waiting: dict[tuple[type[Record], str], list[Record]] = defaultdict(list)
+    for record in right.values():
+        for holder in _required(record):
+            waiting[holder].append(record)
+    aside: list[Entry] = []
+    for _ in range(count):
+        chosen = rng.choice(GARBAGE)
+        record = rng.choice([r for r in right.values() if type(r) is chosen] or list(right.values()))
+        body = msgspec.to_builtins(record)
+        key = record.key if rng.random() < 0.9 else None
+        aside.append(
+            Entry(entity_of(record), key, rng.choice(SPOILT)({k: v for k, v in body.items() if v is not None}, rng))
+        )
+        del right[type(record), record.key]
+        gone = waiting[type(record), record.key]
+        while gone:
+            below = [r for r in gone if right.pop((type(r), r.key), None)]
+            aside += [Entry(entity_of(r), r.key, msgspec.json.encode(r).decode()) for r in below]
+            gone = [w for r in below for w in waiting[type(r), r.key]]
+    there = view(right.values(), "a/right")
+    found = reconcile_pair(view(records), there, day=DAY, aside=(Aside(), Aside(aside, there)))
+    assert [d for d in found.differences if d.kind == "missing_right"] == []
+
+
+def _required(record: Record) -> set[tuple[type[Record], str]]:
+    """The records without which this one waits."""
+    fields = [f for f in ENTITIES[entity_of(record)].refs if f.ref and f.ref.required]
+    return {
+        (ENTITIES[f.ref.entity].record, key) for f in fields if f.ref and (key := getattr(record, f.name)) is not None
+    }

@@ -24,8 +24,9 @@ from canonical.entities import (
     Work,
 )
 from canonical.view import Covered
-from reconcile.aside import Aside, Entry
+from reconcile.aside import Aside
 from reconcile.differences import Difference, Side
+from reconcile.legible import Entry
 from reconcile.pair import Decisions, Outcome, reconcile_pair
 from tests.journals import CAN_SAY, NOW, change, primed, view, without
 
