@@ -37,7 +37,7 @@ demo: install  ## start stand-in portals and do the whole job on them
 	@$(BIN)/svod demo --dir demo-out
 
 test: dev  ## run the tests (PostgreSQL comes as a wheel if the machine has none)
-	@$(BIN)/pytest -q -n auto
+	@$(BIN)/pytest -q -n auto --dist loadfile
 
 test-clients: dev  ## run clients that others wrote, from the package index, against the stand-ins
 	@$(BIN)/pytest -q -m clients
