@@ -35,7 +35,7 @@ _AT_ONCE: Final = 8
 _MANY_FAULTS: Final = 5
 """Units lost in a row before the portal is taken to be broken, unless it goes on answering to others."""
 
-_REPORT: Final = "run again with -v and send the trace to the developers"
+REPORT: Final = "run again with -v and send the trace to the developers"
 
 Progress = Callable[[str, str], None]
 """Told the source and the unit that has just been committed."""
@@ -244,7 +244,7 @@ class _Importer:
             self._fail("store", str(error))
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
-            self._fail("internal_error", f"{type(error).__name__}: {_REPORT}")
+            self._fail("internal_error", f"{type(error).__name__}: {REPORT}")
         self.result.requests = sum(s.traffic.requests for s in self._sessions)
         self.result.retries = sum(s.traffic.retries for s in self._sessions)
         self.result.seconds = time.monotonic() - started
@@ -337,7 +337,7 @@ class _Importer:
             raise
         except Exception as error:
             log.debug("source %s, unit %s", self.job.key, unit.name, exc_info=True)
-            await self._lose(unit, "internal_error", f"{type(error).__name__}: {_REPORT}", retry=True)
+            await self._lose(unit, "internal_error", f"{type(error).__name__}: {REPORT}", retry=True)
             return
         if self.progress:
             self.progress(self.job.key, unit.name)

@@ -83,9 +83,10 @@ def demo(
 def _do(frame: Frame, play: _Play) -> None:
     jobs = frame.jobs()
     with _step(frame, "check: can every source be read?"):
-        for job, lines, error in asyncio.run(check_all(frame.work, jobs)):
-            if error or any(line.ok is False for line in lines):
-                raise DemoError(f"{job.key} cannot be read: {error or 'see svod check'}")
+        for checked in asyncio.run(check_all(frame.work, jobs)):
+            if not checked.good:
+                wrong = "; ".join(f"{line.what}: {line.detail}" for line in checked.lines if line.ok is False)
+                raise DemoError(f"{checked.job.key} cannot be read: {wrong}")
     with _step(frame, "import: from four portals and a registry into the store"):
         play.imported = import_sources(frame.work, jobs, Request())["sources"]
         for one in play.imported:

@@ -165,7 +165,7 @@ class Frame:
     def say(self, text: str) -> None:
         """A line for people; not with `--json` or `-q`."""
         if not self.json and not self.quiet:
-            self.show(text)
+            self.show(text, soft_wrap=True)
 
     def show(self, what: RenderableType, *, end: str = "\n", soft_wrap: bool = False) -> None:
         """What a person has asked to see: `-q` does not take it away."""

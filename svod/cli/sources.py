@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,15 +16,34 @@ from canonical.store import Store
 from canonical.store import runs as run_log
 from canonical.writing import whole_file
 from connectors.contract import CheckLine
-from connectors.errors import ConnectorError
+from connectors.errors import (
+    AccessDeniedError,
+    ArchiveError,
+    ConnectorError,
+    ExpiredError,
+    SignInNeededError,
+    SourceConfigError,
+    UnavailableError,
+)
 from connectors.http import BRIEF
 from connectors.registry import connect
-from pipelines.importing import Request, import_sources, replay_sources
+from pipelines.importing import REPORT, Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_day
 from svod.cli.options import Institutions, Sources
 from svod.settings import load
+
+log = logging.getLogger("svod.check")
+
+_STEPS: Final = {
+    SignInNeededError.code: "sign-in",
+    ExpiredError.code: "sign-in",
+    SourceConfigError.code: "configuration",
+    AccessDeniedError.code: "rights",
+    ArchiveError.code: "raw archive",
+}
+"""What has failed, by the error that ended a check."""
 
 TEMPLATE: Final = """\
 # The configuration of svod. An unknown key is an error. Relative paths begin at this file.
@@ -86,49 +107,77 @@ def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argu
     """Ask each source whether it is reachable, whether the credentials are good, and what they let us read."""
     frame: Frame = context.obj
     jobs = frame.jobs(sources=source or ())
-    answers = asyncio.run(check_all(frame.work, jobs))
     document = []
-    for job, lines, error in answers:
-        good = error is None and all(line.ok is not False for line in lines)
+    for one in asyncio.run(check_all(frame.work, jobs)):
         document.append(
             {
-                "source": job.key,
-                "ok": good,
-                "error": {"code": error.code, "message": str(error)} if error else None,
-                "lines": [{"what": x.what, "ok": x.ok, "detail": x.detail} for x in lines],
+                "source": one.job.key,
+                "ok": one.good,
+                "error": one.error,
+                "lines": [{"what": x.what, "ok": x.ok, "detail": x.detail} for x in one.lines],
             }
         )
-        frame.say(f"{job.key}: {'good' if good else 'not good'}")
-        for line in lines:
+        frame.say(f"{one.job.key}: {'good' if one.good else 'not good'}")
+        for line in one.lines:
             sign = {True: "yes", False: "NO", None: "?"}[line.ok]
             frame.say(f"  {line.what}: {sign}{f' ({line.detail})' if line.detail else ''}")
-        if error:
-            frame.complain(f"{job.key}: {without_source(str(error), job.key)}")
-        if not good:
-            frame.status = FAILED
+            if line.ok is False:
+                step = "" if one.error else f"{line.what}: "
+                frame.complain(f"{one.job.key}: {step}{line.detail or 'no'}")
+                frame.status = FAILED
     if frame.json:
         frame.give({"sources": document})
     if not jobs:
         frame.complain(frame.nothing_configured())
 
 
-async def check_all(
-    work: Workplace, jobs: list[SourceJob]
-) -> list[tuple[SourceJob, list[CheckLine], ConnectorError | None]]:
-    """Asks every source, at once; for each what could be seen, or why nothing could. Nobody waits long for a portal."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out of a source. `error` is null, or `{"code", "message"}` of what ended the asking."""
+
+    job: SourceJob
+    lines: Sequence[CheckLine]
+    error: dict[str, str] | None = None
+
+    @property
+    def good(self) -> bool:
+        return all(line.ok is not False for line in self.lines)
+
+
+async def check_all(work: Workplace, jobs: Sequence[SourceJob]) -> list[Checked]:
+    """Asks every source, at once; what one of them does is no matter of the others. Nobody waits long for a portal."""
     work = replace(work, patience=BRIEF)
 
-    async def one(job: SourceJob) -> tuple[SourceJob, list[CheckLine], ConnectorError | None]:
+    async def one(job: SourceJob) -> Checked:
+        context = work.context(job)
         try:
-            connector = connect(work.context(job))
+            connector = connect(context)
             try:
-                return job, await connector.check(), None
+                return Checked(job, [_shown(job, line) for line in await connector.check()])
             finally:
                 await connector.close()
         except ConnectorError as error:
-            return job, [], error
+            log.debug("source %s", job.key, exc_info=True)
+            answered = any(session.has_answered for session in context.sessions)
+            return Checked(job, _steps(job, error, answered=answered), {"code": error.code, "message": str(error)})
+        except Exception as error:
+            log.debug("source %s", job.key, exc_info=True)
+            what = f"{type(error).__name__}: {REPORT}"
+            return Checked(job, [CheckLine("svod", ok=False, detail=what)], {"code": "internal_error", "message": what})
 
     return list(await asyncio.gather(*(one(job) for job in jobs)))
+
+
+def _steps(job: SourceJob, error: ConnectorError, *, answered: bool) -> list[CheckLine]:
+    """How far the asking came before an error ended it."""
+    what = "portal" if isinstance(error, UnavailableError) else _STEPS.get(error.code, "answers")
+    before = [CheckLine("portal", ok=True)] if answered and what != "portal" else []
+    return [*before, _shown(job, CheckLine(what, ok=False, detail=str(error)))]
+
+
+def _shown(job: SourceJob, line: CheckLine) -> CheckLine:
+    """The line as it stands below the source's name."""
+    return replace(line, detail=without_source(line.detail, job.key))
 
 
 def import_(

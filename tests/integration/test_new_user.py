@@ -10,14 +10,17 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from canonical.entities import Person
-from connectors.contract import _WARNED_OF
+from connectors.contract import _WARNED_OF, CheckLine
 from connectors.dnevnik.standin import make
+from connectors.files.connector import CanonicalFolder
 from connectors.standins.region import make_institution
 from connectors.standins.server import StandIn, serving
 from tests.sites import Installation, write_folder
@@ -164,3 +167,59 @@ class TestWhoMayRead:
         secret.chmod(0o600)
         _WARNED_OF.clear()
         assert "others" not in place.run("check", status=1).stderr
+
+
+class TestCheck:
+    """Every connector says how far the asking came."""
+
+    @pytest.mark.parametrize(
+        ("connector", "kind", "spoilt", "steps", "says"),
+        [
+            ("asurso", "password", "password", [("portal", True), ("sign-in", False)], "refuses the login"),
+            ("asurso", "password", "remote_id", [("portal", True), ("configuration", False)], "spo_999"),
+            ("mosreg", "token", "token", [("portal", True), ("sign-in", False)], "does not accept the token"),
+            ("dnevnik", "token", "token", [("portal", True), ("sign-in", False)], "does not accept the access token"),
+            ("dnevnik", "token", "", [("configuration", False)], "auth.token: the environment variable"),
+        ],
+    )
+    def test_how_far_it_came(
+        self, connector: str, kind: str, spoilt: str, steps: list[Any], says: str, tmp_path: Path
+    ) -> None:
+        made = import_module(f"connectors.{connector}.standin").make(
+            make_institution("kruk", "college", students=12, now=NOW, zone=NOW.tzinfo)
+        )
+        given = {"remote_id": made.remote_id, **made.auth[kind]}
+        if spoilt:
+            given[spoilt] = "spo_999" if spoilt == "remote_id" else "wrong"
+        auth = {"kind": kind, **{n: v for n, v in given.items() if n == "login"}}
+        auth[kind] = {"env": "A_SECRET"}
+        with serving(made.app) as base:
+            place = Installation(tmp_path).institution("a")
+            place.source("portal", connector, base_url=base, remote_id=given["remote_id"], auth=auth)
+            env = {"A_SECRET": given[kind]} if spoilt else {}
+            told = place.run("check", status=1, env=env)
+            (source,) = place.json("check", status=1, env=env)["sources"]
+        lines = source["lines"]
+        assert [(line["what"], line["ok"]) for line in lines] == steps
+        assert says in lines[-1]["detail"]
+        signs = [f"{what}: {'yes' if ok else 'NO'}" for what, ok in steps]
+        assert [line.partition(" (")[0].strip() for line in told.stdout.splitlines()] == ["a/portal: not good", *signs]
+        step = "" if source["error"] else f"{steps[-1][0]}: "
+        assert f"a/portal: {step}{lines[-1]['detail']}" in told.stderr.splitlines()
+        assert "wrong" not in told.stdout + told.stderr
+
+    def test_a_fault_of_our_own_touches_one_source_only(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        place = with_folder(tmp_path).source("g", "files", layout="canonical", path="other")
+        (tmp_path / "other").mkdir()
+        real = CanonicalFolder.check
+
+        async def check(self: CanonicalFolder) -> list[CheckLine]:
+            if self._context.source == "a/g":
+                raise ZeroDivisionError("a secret")
+            return await real(self)
+
+        monkeypatch.setattr(CanonicalFolder, "check", check)
+        good, bad = place.json("check", status=1)["sources"]
+        assert (good["ok"], bad["ok"]) == (True, False)
+        assert bad["error"]["code"] == "internal_error"
+        assert "a secret" not in str(bad)
