@@ -239,8 +239,10 @@ class _Importer:
         try:
             await self._through(context, windows, number, skipping=skipping)
         except ConnectorError as error:
+            log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
         except StoreError as error:
+            log.debug("source %s", self.job.key, exc_info=True)
             self._fail("store", str(error))
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
@@ -331,6 +333,7 @@ class _Importer:
         except ConnectorError as error:
             if error.stops == "source":
                 raise
+            log.debug("source %s, unit %s", self.job.key, unit.name, exc_info=True)
             await self._lose(unit, error.code, str(error), retry=error.retry)
             return
         except StoreError:

@@ -42,6 +42,8 @@ def address(url: str) -> URL:
 def connect(url: str) -> Engine:
     """An engine for `sqlite:///file` or `postgresql+psycopg://…`; nothing is opened yet.
 
+    Its errors, which `-v` shows, hold no rows: those are people.
+
     Raises:
         StoreError: the address is of another kind or cannot be read.
 
@@ -51,8 +53,10 @@ def connect(url: str) -> Engine:
     except ValueError as error:
         raise StoreError(f"[store] url: {error}") from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed, pool_pre_ping=True, connect_args={"application_name": "svod"})
-    engine = create_engine(parsed, connect_args={"timeout": 60})
+        return create_engine(
+            parsed, pool_pre_ping=True, hide_parameters=True, connect_args={"application_name": "svod"}
+        )
+    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 60})
     if parsed.database and parsed.database != ":memory:" and not parsed.database.startswith("file:"):
         event.listen(engine, "do_connect", partial(_make_private, Path(parsed.database)))
     event.listen(engine, "connect", _prepare_sqlite)

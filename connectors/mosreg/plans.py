@@ -61,7 +61,7 @@ def _topics(plan: CalendarPlan, group: str, origin: Origin, batch: Batch) -> Ite
                 key=lesson.id or f"{group}:{place}",
                 course=group,
                 number=lesson.number or lesson.lesson_number or place,
-                title=lesson.topic,
+                title=lesson.shown,
                 hours=lesson.hours,
                 planned_on=lesson.date,
                 homework=lesson.homework,

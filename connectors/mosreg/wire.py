@@ -33,7 +33,7 @@ def _only_int(value: Any) -> Any:
 
 
 def _name_of(value: Any) -> Any:
-    return value.get("name") if isinstance(value, dict) else blank(value)
+    return value.get("name") or value.get("title") if isinstance(value, dict) else blank(value)
 
 
 def _as_object(value: Any) -> Any:
@@ -383,7 +383,10 @@ class PlannedLesson(Wire):
     lesson_number: int | None = None
     topic_name: Text = None
     lesson_name: Text = None
+    lesson_topic: Text = None
     theme_name: Text = None
+    topic: Annotated[Text, BeforeValidator(_name_of)] = None
+    theme: Annotated[Text, BeforeValidator(_name_of)] = None
     title: Text = None
     name: Text = None
     hours: Quantity = None
@@ -392,8 +395,10 @@ class PlannedLesson(Wire):
     known: ClassVar[frozenset[str]] = frozenset({"time", "schedule_lesson_id", "schedule_item_id", "order"})
 
     @property
-    def topic(self) -> str | None:
-        return self.topic_name or self.lesson_name or self.theme_name or self.title or self.name
+    def shown(self) -> str | None:
+        """What is planned, by the first of the names that holds something."""
+        named = (self.topic_name, self.lesson_name, self.lesson_topic, self.theme_name, self.topic, self.theme)
+        return next(filter(None, (*named, self.title, self.name)), None)
 
 
 class CalendarPlan(Wire):

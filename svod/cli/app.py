@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -152,9 +151,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _tell(frame: Frame, error: BaseException) -> int:
-    """Says what went wrong and what to do; gives the exit status. A trace only with `-v`."""
-    if frame.verbose and not isinstance(error, typer.TyperException | BrokenPipeError):
-        traceback.print_exception(error)
+    """Says what went wrong and what to do; gives the exit status."""
     match error:
         case typer.TyperException():
             where = getattr(getattr(error, "ctx", None), "command_path", "svod")

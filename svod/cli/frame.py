@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -130,11 +131,11 @@ class Frame:
 
     @cached_property
     def console(self) -> Console:
-        return _Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+        return _Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 
     @cached_property
     def errors(self) -> Console:
-        return _Console(stderr=True, highlight=False, soft_wrap=True)
+        return _Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     @contextmanager
     def aloud(self) -> Iterator[None]:
@@ -189,11 +190,22 @@ class Frame:
         self.errors.print(message, markup=False)
 
     def fail(self, message: str, code: str, status: int = FAILED) -> None:
-        """Ends the call with an error: one clear message, and with `--json` the same as the document."""
+        """Ends the call with an error: one clear message, and with `--json` the same as the document.
+
+        With `-v` a trace goes before it: of the exception that is being handled, else of how the call came here.
+        """
+        if self.verbose and code != "usage":
+            self.complain(_trace())
         self.complain(message)
         self.status = status
         if self.json and not self.spoken:
             self.give({"error": {"code": code, "message": message}})
+
+
+def _trace() -> str:
+    if sys.exc_info()[0] is not None:
+        return traceback.format_exc().rstrip()
+    return "Traceback (most recent call last):\n" + "".join(traceback.format_stack()[:-2]).rstrip()
 
 
 class _Console(Console):

@@ -20,6 +20,7 @@ from connectors.errors import AccessDeniedError, SignInNeededError, SourceConfig
 from connectors.http import Patience
 from connectors.mosreg.client import Client
 from connectors.mosreg.manner import expiry
+from connectors.mosreg.wire import PlannedLesson
 from connectors.standins.region import Mark, Work
 from connectors.standins.server import Faults
 from tests.conformance.mosreg_help import NOW, Served, break_off, import_into, imported, open_desk, served, window
@@ -102,6 +103,13 @@ class TestEverythingAndNothingBesides:
             assert missing(portal, got.records) == []
             assert not got.failed
             assert portal.door.visits.at  # the stand-in was asked, and misbehaved
+
+    @pytest.mark.parametrize("field", ["topic_name", "lesson_name", "lesson_topic", "theme", "topic", "title"])
+    def test_a_planned_topic_by_any_likely_name(self, field: str) -> None:
+        """The names of the fields are not published (facts B4.4)."""
+        told: Any = {"id": 7, "name": "Дроби"} if field in {"theme", "topic"} else "Дроби"
+        row = PlannedLesson.model_validate({"date": [2026, 9, 8], "topic_name": None, field: told})
+        assert (row.shown, row.date) == ("Дроби", "2026-09-08")
 
     def test_neither_the_order_of_rows_nor_of_units_matters(self, whole: Whole, school: Served) -> None:
         school.listening.change = lambda _, body: reversed_lists(body)

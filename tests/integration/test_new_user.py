@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from importlib import import_module
@@ -223,3 +224,49 @@ class TestCheck:
         assert (good["ok"], bad["ok"]) == (True, False)
         assert bad["error"]["code"] == "internal_error"
         assert "a secret" not in str(bad)
+
+
+class TestVerbose:
+    @pytest.mark.parametrize(
+        ("words", "status", "trace"),
+        [
+            (["runs", "show", "99"], 1, "in runs_show"),
+            (["quarantine", "show", "99"], 1, "in quarantine_show"),
+            (["import", "--source", "f"], 1, "SourceConfigError"),
+            (["check", "f"], 1, "SourceConfigError"),
+            (["import", "--institution", "x"], 2, "SettingsError"),
+        ],
+    )
+    def test_a_trace_stands_before_the_message(self, words: list[str], status: int, trace: str, tmp_path: Path) -> None:
+        place = with_folder(tmp_path)
+        (tmp_path / "drop" / "people.ndjson").unlink()
+        (tmp_path / "drop").rmdir()
+        short = place.run(*words, status=status).stderr
+        assert len(short.splitlines()) == 1
+        done = subprocess.run(
+            place.command("-v", *words), cwd=tmp_path, env=place.environment(), capture_output=True, text=True, check=False
+        )  # fmt: skip
+        assert done.returncode == status
+        assert done.stderr.count("Traceback (most recent call last):") == 1
+        before, _, after = done.stderr.rpartition("\n" + short)
+        assert trace in before
+        assert after == ""
+
+    def test_no_trace_shows_a_secret_or_a_row(self, tmp_path: Path, standin: StandIn, portal: str) -> None:
+        place = with_folder(tmp_path)
+        place.source("portal", "dnevnik", base_url=portal, remote_id=standin.remote_id, auth=TOKEN)
+        env = place.environment({"A_TOKEN": "f00-f00-f00"})
+        place.run("status")
+        with contextlib.closing(sqlite3.connect(tmp_path / "svod.db")) as held:
+            held.executescript(
+                "CREATE TRIGGER no_people BEFORE INSERT ON people BEGIN SELECT RAISE(ABORT, 'no people'); END"
+            )
+        write_folder(tmp_path / "drop", [Person(key="p1", role="student", family_name="Тестова")])
+        done = subprocess.run(
+            place.command("-v", "import"), cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert "SignInNeededError" in done.stderr
+        assert "no people" in done.stderr
+        assert "parameters hidden" in done.stderr
+        assert "f00-f00-f00" not in done.stderr
+        assert "Тестова" not in done.stderr
