@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, make_url, text
 
@@ -43,10 +44,19 @@ def svod(folder: Path, url: str, work: Path) -> dict[str, float]:
 
 def dlt(fed: str) -> Run:
     def one(folder: Path, url: str, work: Path) -> dict[str, float]:
-        plain = url.replace("postgresql+psycopg", "postgresql")
-        return run([str(PEERS / "bin" / "python"), str(ROOT / "peer_dlt.py"), str(folder), "--url", plain, "--fed", fed, "--work", str(work)])  # fmt: skip
+        peer = [str(PEERS / "bin" / "python"), str(ROOT / "peer_dlt.py"), str(folder)]
+        return run([*peer, "--url", for_dlt(url), "--fed", fed, "--work", str(work)])
 
     return one
+
+
+def for_dlt(url: str) -> str:
+    """The same database as dlt wants its address: with a password, and with the server's socket in the place of a host."""
+    parsed = make_url(url)
+    socket = parsed.query.get("host")
+    if not isinstance(socket, str):
+        return url.replace("postgresql+psycopg", "postgresql")
+    return f"postgresql://{parsed.username}:-@{quote(socket, safe='')}/{parsed.database}"
 
 
 def run(command: list[str]) -> dict[str, float]:

@@ -50,7 +50,13 @@ def records(path: Path, fed: str) -> Iterator[Any]:
     if fed == "arrow":
         import pyarrow.json  # noqa: PLC0415 - not needed, nor measured, where dicts are fed
 
-        yield pyarrow.json.read_json(path)
+        table = pyarrow.json.read_json(path)
+        for n, column in enumerate(
+            table.schema
+        ):  # which dlt cannot write for PostgreSQL; only courses have such, and few
+            if pyarrow.types.is_nested(column.type):
+                table = table.set_column(n, column.name, pyarrow.array(map(json.dumps, table.column(n).to_pylist())))
+        yield table
         return
     with path.open(encoding="utf-8") as file:
         batch = []
