@@ -72,12 +72,14 @@ class Read:
 class Ready:
     """Records of one entity, in the form in which they are inserted when none of them is known.
 
-    `rows` is marshalled: a list of tuples of the entity's fields, the content hash and the line hash. `keys` and `lines`
+    `rows` is marshalled: a list of tuples of `fields` (which begin with the key; no record has another), the content hash
+    and the line hash. `keys` and `lines`
     are packed arrays of 64-bit hashes of the keys and of the lines; `refs` holds, by field, the keys that records point
     at, `named` their own keys, if other entities point at such records.
     """
 
     count: int
+    fields: tuple[str, ...]
     rows: bytes
     keys: bytes
     lines: bytes

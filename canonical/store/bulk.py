@@ -102,12 +102,17 @@ class Rows:
             values = self._plain(values)
         return (source, *values, hash_, line, since, origin, None)
 
-    def values(self, records: Sequence[Record]) -> list[tuple[Any, ...]]:
-        """The fields of records as a table holds them."""
-        values = map(self._values, records)
-        if self._lists:
-            return [self._plain(v) for v in values]
-        return [v if v[-1] is None else self._plain(v) for v in values]
+    def filled(self, records: Sequence[Record]) -> dict[str, list[Any]]:
+        """The fields that any of the records has, each with its values as the table holds them."""
+        found: dict[str, list[Any]] = {}
+        for field in self.entity.fields:
+            values = list(map(operator.attrgetter(field.name), records))
+            if values[0] is None and values.count(None) == len(values):
+                continue
+            if field.kind in {tuple, dict}:
+                values = [None if v is None else msgspec.json.encode(v).decode() for v in values]
+            found[field.name] = values
+        return found
 
     def _plain(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         plain = list(values)
@@ -164,24 +169,35 @@ class Rows:
             marks = ", ".join("?" * len(self.columns))
             connection.exec_driver_sql(f"{self._insert}({marks})", list(rows))
         else:
-            self._copy_in(connection, rows)
+            self._copy_in(connection, self._copy, rows)
 
     def insert_new(
-        self, connection: Connection, source: int, rows: Sequence[tuple[Any, ...]], since: int, origin: int | None
+        self,
+        connection: Connection,
+        source: int,
+        fields: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+        since: int,
+        origin: int | None,
     ) -> None:
-        """Adds the rows of one answer that stand since one batch; each is given as its fields, its hash and its line."""
-        if connection.dialect.name == "sqlite":
-            marks = ", ".join("?" * (self._fields + 2))
-            sql = f"{self._insert}({source:d}, {marks}, {since:d}, {'NULL' if origin is None else int(origin)}, NULL)"
-            connection.exec_driver_sql(sql, rows)  # what is the same in all rows need not be bound for each
+        """Adds the rows of one answer that stand since one batch; each is given as these fields, its hash and its line."""
+        given = (*fields, "hash", "line")
+        names = ", ".join(f'"{name}"' for name in ("source", "since", "origin", *given))
+        if connection.dialect.name == "sqlite":  # what is the same in all rows need not be bound for each
+            same = f"{source:d}, {since:d}, {'NULL' if origin is None else int(origin)}"
+            marks = ", ".join("?" * len(given))
+            sql = f'INSERT INTO "{self.entity.name}" ({names}) VALUES ({same}, {marks})'
+            connection.exec_driver_sql(sql, rows)
         else:
-            tail = (since, origin, None)
-            self._copy_in(connection, ((source, *row, *tail) for row in rows))
+            same_in_all = (source, since, origin)
+            self._copy_in(
+                connection, f'COPY "{self.entity.name}" ({names}) FROM STDIN', ((*same_in_all, *row) for row in rows)
+            )
 
-    def _copy_in(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _copy_in(self, connection: Connection, copying: str, rows: Iterable[tuple[Any, ...]]) -> None:
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - a connection in a transaction has one
-        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+        with driver.cursor() as cursor, cursor.copy(copying) as copy:
             for row in rows:
                 copy.write_row(row)
 

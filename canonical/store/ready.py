@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from canonical.batch import Ready
 from canonical.entities import ENTITIES, Record
@@ -22,13 +22,13 @@ def make_ready(entity: str, records: Sequence[Record], lines: Hashes) -> Ready |
     keys.sort()
     if bool((keys[1:] == keys[:-1]).any()):
         return None
-    values = BULK[entity].values(records)
-    hashes = content_hashes(records)
-    rows = [(*v, hash_, line) for v, hash_, line in zip(values, hashes, lines.tolist(), strict=True)]
+    filled = BULK[entity].filled(records)
+    rows = list(zip(*filled.values(), content_hashes(records), lines.tolist(), strict=True))
+    rows.sort(key=itemgetter(0))  # the order of the table, in which they are inserted sooner
     refs = {}
     for field in ENTITIES[entity].refs:
         pointed = set(map(attrgetter(field.name), records))
         pointed.discard(None)
         refs[field.name] = set().union(*pointed) if field.kind is tuple else pointed
     named = names if entity in _POINTED_AT else []
-    return Ready(len(names), marshal.dumps(rows), keys.tobytes(), lines.tobytes(), refs, named)
+    return Ready(len(names), tuple(filled), marshal.dumps(rows), keys.tobytes(), lines.tobytes(), refs, named)

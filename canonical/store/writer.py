@@ -144,7 +144,8 @@ class BatchWriter:
             return False
         if not self.state.seen[entity].add_if_new(ready.keys):
             return False
-        BULK[entity].insert_new(self.connection, self.state.source, marshal.loads(ready.rows), self.number, origin)  # noqa: S302 - made by a process of our own
+        rows = marshal.loads(ready.rows)  # noqa: S302 - made by a process of our own
+        BULK[entity].insert_new(self.connection, self.state.source, ready.fields, rows, self.number, origin)
         self.state.note_live(entity, ready.named)
         self.line_hashes[entity].append(np.frombuffer(ready.lines, dtype=np.int64))
         self._count(entity, "received", ready.count)
