@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -38,12 +38,16 @@ class LineIndex:
     def load(cls, connection: Connection, source: int, entity: str) -> LineIndex:
         """The lines of an entity that stand in the store."""
         table = ROWS[entity].name
-        query = f'SELECT "line" FROM "{table}" WHERE "source" = {source:d} AND "removed" IS NULL AND "line" IS NOT NULL'
+        rows = f'FROM "{table}" WHERE "source" = {source:d} AND "removed" IS NULL AND "line" IS NOT NULL'
         driver: Any = connection.connection.driver_connection  # a result's rows would take most of the time
         if connection.dialect.name == "sqlite":
-            return cls(_sqlite_numbers(driver.execute(query)))
-        with driver.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
-            return cls(_binary_numbers(copy))
+            return cls(_sqlite_numbers(driver.execute(f'SELECT "line" {rows}')))
+        # a row for each batch that brought lines, not one for each line
+        packed = f'SELECT string_agg(int8send("line"), \'\'::bytea) {rows} GROUP BY "since"'
+        with driver.cursor() as cursor, cursor.copy(f"COPY ({packed}) TO STDOUT (FORMAT BINARY)") as copy:
+            copy.set_types(["bytea"])
+            parts = [np.frombuffer(body, dtype=">i8").astype(np.int64) for (body,) in copy.rows()]
+        return cls(_joined(parts))
 
     def meet(self, hashes: Hashes) -> tuple[NDArray[np.bool_], int]:
         """Which of these lines are known, and how many of those the run had not met before."""
@@ -82,16 +86,8 @@ def _sqlite_numbers(rows: sqlite3.Cursor) -> Hashes:
     parts = []
     while some := rows.fetchmany(50_000):
         parts.append(np.fromiter(chain.from_iterable(some), dtype=np.int64, count=len(some)))
+    return _joined(parts)
+
+
+def _joined(parts: list[Hashes]) -> Hashes:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-
-
-def _binary_numbers(copied: Iterable[bytes]) -> Hashes:
-    """The one column of a binary COPY: a head of 19 bytes, then for each row how many columns, how long, and the number."""
-    body = bytearray().join(copied)
-    rows = np.frombuffer(body, dtype=_COPIED, offset=_COPY_HEAD, count=(len(body) - _COPY_HEAD) // _COPIED.itemsize)
-    numbers: Hashes = rows["number"].astype(np.int64)
-    return numbers
-
-
-_COPY_HEAD: Final = 19
-_COPIED: Final = np.dtype([("columns", ">i2"), ("length", ">i4"), ("number", ">i8")])
