@@ -58,13 +58,15 @@ format: dev  ## format the code
 	@$(BIN)/ruff check --fix --exit-zero $(STANDING)
 	@$(BIN)/ruff format $(STANDING)
 
-bench: dev  ## load a million marks beside dlt, in the same run
+bench: dev  ## load a million marks and fetch 2,000 answers, beside what people would use instead, in the same run
 	@$(BIN)/python benchmarks/load.py
+	@$(BIN)/python benchmarks/fetch.py
 
 lock: install  ## renew the locked dependencies; they name no host and no address
 	@$(PIP) install uv
 	@$(LOCK) --extra build --output-file requirements.txt pyproject.toml
 	@$(LOCK) --extra build --extra dev --output-file requirements-dev.txt pyproject.toml
+	@$(LOCK) --output-file benchmarks/requirements.txt benchmarks/requirements.in
 
 clean:  ## remove what was installed and made
 	rm -rf $(VENV) .venv-* demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

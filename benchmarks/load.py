@@ -68,12 +68,13 @@ def run(command: list[str]) -> dict[str, float]:
 
 
 def install_peers() -> None:
-    if not (PEERS / ".installed").exists():
+    wanted, installed = ROOT / "requirements.txt", PEERS / ".installed"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
         print("installing the peers …", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
         pip = [str(PEERS / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.txt")], check=True)
-        (PEERS / ".installed").touch()
+        subprocess.run([*pip, "--require-hashes", "--requirement", str(wanted)], check=True)
+        installed.touch()
 
 
 def measure(tool: Run, url: Callable[[Path], str], first: Path, second: Path) -> list[dict[str, float]]:
