@@ -61,6 +61,13 @@ class Installation:
         self._write()
         return self
 
+    def change(self, old: str, new: str) -> Installation:
+        """Puts something else into the configuration."""
+        assert old in self.config
+        self.config = self.config.replace(old, new)
+        self._write()
+        return self
+
     def _write(self) -> None:
         (self.folder / "svod.toml").write_text(self.config, encoding="utf-8")
 
