@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 Packed = NDArray[np.uint64]
 
 _YOUNG = 131_072
+_LARGEST = 2_097_152
 
 
 class KeySet:
     """Remembers which keys a run has seen: a small Python set in front of a few sorted arrays of 64-bit hashes.
 
     An array is merged with the one before it that is not at least twice as long, so that there are few of them and every
-    key is moved few times. Two keys of ten million share a hash with a chance of about three in a million.
+    key is moved few times; it does not grow beyond 16 MB, so that no merging needs much room. Two keys of ten million share a hash with a chance of about three in a million.
     """
 
     def __init__(self, packed: bytes = b"") -> None:
@@ -97,8 +98,12 @@ class KeySet:
     def _push(self, part: Packed) -> None:
         if len(part):
             self._parts.append(part)
-        while len(self._parts) > 1 and len(self._parts[-2]) < 2 * len(self._parts[-1]):
+        while len(self._parts) > 1 and self._should_join(len(self._parts[-2]), len(self._parts[-1])):
             self._join()
+
+    @staticmethod
+    def _should_join(before: int, last: int) -> bool:
+        return before < 2 * last and before + last <= _LARGEST
 
     def _join(self) -> None:
         """Merges the last two arrays."""

@@ -26,11 +26,13 @@ def line_hashes(lines: Sequence[bytes], salt: int) -> Hashes:
 class LineIndex:
     """The hashes of the lines whose records stand in the store, and which of them a run has come upon.
 
-    Eight bytes and two bits a line. A line whose record has been replaced in this run is not known any more.
+    Ten bytes a line. A line whose record has been replaced in this run is not known any more.
     """
 
     def __init__(self, hashes: Hashes | None = None) -> None:
-        self._hashes = np.sort(hashes) if hashes is not None else np.empty(0, dtype=np.int64)
+        """Takes over the array of hashes, and sorts it."""
+        self._hashes = hashes if hashes is not None else np.empty(0, dtype=np.int64)
+        self._hashes.sort()
         self._met = np.zeros(len(self._hashes), dtype=bool)
         self._replaced = np.zeros(len(self._hashes), dtype=bool)
 
@@ -90,4 +92,11 @@ def _sqlite_numbers(rows: sqlite3.Cursor) -> Hashes:
 
 
 def _joined(parts: list[Hashes]) -> Hashes:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    """The parts one after another; each is let go of as soon as it has been copied."""
+    joined = np.empty(sum(map(len, parts)), dtype=np.int64)
+    end = len(joined)
+    while parts:
+        part = parts.pop()
+        joined[end - len(part) : end] = part
+        end -= len(part)
+    return joined

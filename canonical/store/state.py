@@ -20,7 +20,7 @@ from canonical.tables import ROWS
 COUNTS: Final = ("received", "inserted", "updated", "unchanged", "quarantined", "removed", "revived", "released")
 """The columns of the ledger."""
 
-_MOST_LIVE: Final = 400_000
+_MOST_LIVE: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
