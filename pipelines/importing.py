@@ -18,9 +18,9 @@ from canonical.store import Intake, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
-from connectors.contract import Connector, Context, Reading, Unit, Window
+from connectors.contract import Connector, Context, Unit, Window, note_answers
 from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
-from connectors.http import Answer, Session
+from connectors.http import Session
 from connectors.registry import connect
 from pipelines.workplace import SourceJob, Workplace
 
@@ -325,7 +325,7 @@ class _Importer:
                 if not (skipping and digest and await self._skip(intake, unit.name, digest)):
                     batch = await asyncio.to_thread(reading.make)
                     batch.whole = unit.whole
-                    _note_answers(batch, reading)
+                    note_answers(batch, reading)
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:
                 async with self.writing:
@@ -399,13 +399,6 @@ class _Importer:
 
 _FINAL: Final = frozenset({"access_denied", "not_found"})
 """Losses that reading again would not make good."""
-
-
-def _note_answers(batch: Batch, reading: Reading) -> None:
-    """Lets answers that brought no record of their own be found in a replay as well."""
-    noted = {origin for origin, _ in batch.blocks} | {lines.origin for lines in batch.lines}
-    origins = (a.origin if isinstance(a, Answer) else a for a in reading.answers)
-    batch.blocks += [(origin, []) for origin in origins if origin not in noted]
 
 
 async def _settle(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:

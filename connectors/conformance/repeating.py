@@ -22,7 +22,7 @@ from connectors.conformance.bench import TWO_WEEKS, YEAR, Bench
 from connectors.conformance.check import check, some
 from connectors.conformance.giving import untroubled
 from connectors.conformance.harness import differences, make_context, secrets_in_place, whole_year
-from connectors.contract import Window
+from connectors.contract import Window, note_answers
 from connectors.errors import ConnectorError
 from connectors.registry import connect
 from connectors.standins.region import Institution
@@ -113,6 +113,7 @@ class Journal:
                         continue
                     batch = reading.make()
                     batch.whole = unit.whole
+                    note_answers(batch, reading)
                     self.covered |= {s.entity for s in batch.scopes}
                     intake.commit(unit.name, batch, digest=digest)
             except ConnectorError:
