@@ -239,7 +239,7 @@ class Product(BaseModel):
     `auth_needs` names what a kind of `auth` must hold here though elsewhere it need not;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
     of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
-    have the same.
+    have the same; `ended` is the last day of a portal that is history.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -258,6 +258,7 @@ class Product(BaseModel):
     reads_by_post: tuple[str, ...] = ()
     pages: str | None = None
     timezone: str | None = None
+    ended: date | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
     says_what_comes: bool = False

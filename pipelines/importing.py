@@ -172,7 +172,13 @@ def _windows(work: Workplace, job: SourceJob, request: Request) -> list[Window]:
 
 
 def _today(work: Workplace, job: SourceJob) -> date:
-    return work.store.clock().astimezone(job.institution.zone).date()
+    """The institution's own day; for a portal that is history, its last one."""
+    return _lived(job, work.store.clock().astimezone(job.institution.zone).date())
+
+
+def _lived(job: SourceJob, day: date) -> date:
+    ended = job.manifest.product(job.config.product).ended
+    return min(day, ended) if ended else day
 
 
 def _window(year: AcademicYear, since: date, until: date, *, explicit: bool) -> Window:
@@ -228,9 +234,11 @@ class _Importer:
             }
             return self.result
         context = self.work.context(self.job, find=archived.find, clock=lambda: archived.read_at)
-        year = AcademicYear.of(archived.read_at.astimezone(self.job.institution.zone).date())
-        window = Window(year, max(since or year.start, year.start), year.end)
-        return await self._guarded(context, [window], skipping=False)
+        year = AcademicYear.of(_lived(self.job, archived.read_at.astimezone(self.job.institution.zone).date()))
+        since = since or year.start
+        years = [AcademicYear(y) for y in range(min(AcademicYear.of(since).first, year.first), year.first + 1)]
+        windows = [_window(y, since, y.end, explicit=False) for y in years]
+        return await self._guarded(context, windows, skipping=False)
 
     async def _guarded(self, context: Context, windows: Sequence[Window], *, skipping: bool) -> SourceResult:
         started = time.monotonic()

@@ -13,6 +13,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.http import Answer
+from connectors.partner_api.brand import Brand
 from connectors.partner_api.client import Account, PartnerApi, attempt, if_shown
 from connectors.partner_api.mapper import items_of, key_of, listed
 from connectors.partner_api.reading import Reader
@@ -22,9 +23,10 @@ from connectors.partner_api.tokens import PartnerManner, RefreshedToken
 class PartnerConnector:
     """Reads one school through the partner API."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, brand: Brand) -> None:
         self._context = context
-        self._session = context.open_session(PartnerManner(context))
+        self._brand = brand
+        self._session = context.open_session(PartnerManner(context, brand))
         self._api = PartnerApi(self._session)
 
     async def check(self) -> list[CheckLine]:
@@ -97,13 +99,13 @@ class PartnerConnector:
     def sign_in_page(self) -> str | None:
         """The page on which a person lets a partner application in; null for other kinds of `auth`."""
         auth = self._context.config.auth
-        return RefreshedToken(self._context, auth).page() if isinstance(auth, OAuth) else None
+        return RefreshedToken(self._context, auth, self._brand).page() if isinstance(auth, OAuth) else None
 
     async def take_sign_in(self, pasted: str) -> None:
         """Takes the code, or the address with it, and keeps what it is good for."""
         auth = self._context.config.auth
         if isinstance(auth, OAuth):
-            await RefreshedToken(self._context, auth).begin(self._session, pasted)
+            await RefreshedToken(self._context, auth, self._brand).begin(self._session, pasted)
 
     async def close(self) -> None:
         """Lets go of connections. The portal does not count sessions."""
