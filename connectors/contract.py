@@ -25,7 +25,7 @@ from canonical.batch import Batch, Origin
 from canonical.scales import Scale
 from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
-from connectors.errors import SourceConfigError
+from connectors.errors import ConnectorError, SourceConfigError
 from connectors.http import Answer, Manner, Session, may_be_sent
 
 log = logging.getLogger("svod.secrets")
@@ -406,11 +406,13 @@ class Reading:
 
     `make` is pure: it talks to nobody, and gives the same batch for the same answers and the same `context` (a text that
     stands for everything else it looks at, for example `digest_of` the answers that named groups and subjects).
+    `lost` says what of the unit could not be read: the rest is kept, the run tells of it, and the unit is read again.
     """
 
     answers: Sequence[Answer | Origin]
     make: Callable[[], Batch]
     context: str = ""
+    lost: Sequence[ConnectorError] = ()
 
     def digest(self, salt: str) -> str:
         """Says what was read: the same text when everything that the batch depends on is the same."""

@@ -329,15 +329,18 @@ class _Importer:
             reading = await unit.read()
             self._faults = 0
             async with self._making:  # while the unit before is being written
-                digest = reading.digest(self._salt) if unit.whole and not self.replaying else ""
+                whole = unit.whole and not reading.lost
+                digest = reading.digest(self._salt) if whole and not self.replaying else ""
                 if not (skipping and digest and await self._skip(intake, unit.name, digest)):
                     batch = await asyncio.to_thread(reading.make)
-                    batch.whole = unit.whole
+                    batch.whole = whole
                     note_answers(batch, reading)
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:
                 async with self.writing:
                     await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest)
+            for error in reading.lost:
+                await self._lose(unit, error.code, str(error), retry=error.retry)
         except ConnectorError as error:
             if error.stops == "source":
                 raise

@@ -162,7 +162,9 @@ async def read_all(context: Context, window: Window | None = None) -> Collected:
                         collected.failed[unit.name] = error
                         return
                     batch = reading.make()
-                    batch.whole = unit.whole
+                    batch.whole = unit.whole and not reading.lost
+                    for number, lost in enumerate(reading.lost, 1):
+                        collected.failed[f"{unit.name}, part {number}"] = lost
                     note_answers(batch, reading)
                     collected.digests[unit.name] = reading.digest("")
                     collected.readings[unit.name] = reading

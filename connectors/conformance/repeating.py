@@ -108,11 +108,12 @@ class Journal:
                         if error.stops == "source":
                             raise
                         continue
-                    digest = reading.digest("") if unit.whole else ""
+                    whole = unit.whole and not reading.lost
+                    digest = reading.digest("") if whole else ""
                     if skipping and digest and intake.skip(unit.name, digest):
                         continue
                     batch = reading.make()
-                    batch.whole = unit.whole
+                    batch.whole = whole
                     note_answers(batch, reading)
                     self.covered |= {s.entity for s in batch.scopes}
                     intake.commit(unit.name, batch, digest=digest)

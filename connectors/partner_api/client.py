@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -19,22 +19,35 @@ from connectors.wire import as_list, reason
 T = TypeVar("T")
 
 _USERS_AT_ONCE: Final = 100
+_LESSONS_AT_ONCE: Final = 100
+_FAMILY_ROLES: Final = frozenset({"EduStudent", "EduParent"})
 _STAFF_ROLES: Final = frozenset({"EduStaff", "EduSchoolAdministrator", "OrganizationStaff"})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it)."""
+    """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it).
+
+    `children` are a parent's; `groups` are named as the account's own and as the children's.
+    """
 
     person: str | None
     roles: frozenset[str]
     schools: dict[str, str]
     answers: tuple[Answer, ...]
+    children: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def is_of_staff(self) -> bool:
-        """Whether it may be used here: pupils and parents have no access to the hub. Unknown roles are let be."""
-        return not self.roles or bool(self.roles & _STAFF_ROLES)
+        """Whether it is no pupil's or parent's, who see their own class only. Unknown roles are let be."""
+        return not self.roles & _FAMILY_ROLES or bool(self.roles & _STAFF_ROLES)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The pupils whose journal a pupil's or parent's account shows."""
+        pupil = (self.person,) if self.person and "EduStudent" in self.roles else ()
+        return tuple(dict.fromkeys((*pupil, *self.children)))
 
 
 class PartnerApi:
@@ -52,7 +65,16 @@ class PartnerApi:
         context = _read(Context, answer)
         names = {i: str(s.get("name") or i) for s in context.schools if isinstance(s, dict) and (i := id_of(s, "id"))}
         schools = {**{i: i for i in context.school_ids}, **names}
-        return Account(context.person, _roles(context.roles), schools, (answer,))
+        family = [c for c in context.children if isinstance(c, dict)]
+        schools = {i: i for c in family for i in _ids(c, "schoolIds")} | schools
+        return Account(
+            context.person,
+            _roles(context.roles),
+            schools,
+            (answer,),
+            tuple(key for c in family if (key := id_of(c, "personId"))),
+            tuple(dict.fromkeys(g for one in (answer.json(), *family) for g in _ids(one, "groupIds"))),
+        )
 
     async def _account_without_context(self) -> Account:
         me = await self._get("users/me")
@@ -88,8 +110,11 @@ class PartnerApi:
         return await self._get(f"persons/{person}/school-memberships")
 
     async def groups_of(self, person: str) -> Answer:
-        """The groups of a teacher or pupil, subgroups among them."""
-        return await self._get(f"persons/{person}/edu-groups")
+        """The groups of a teacher or pupil, subgroups and those of earlier years among them."""
+        try:
+            return await self._get(f"persons/{person}/edu-groups/all")
+        except (AccessDeniedError, NotFoundError):
+            return await self._get(f"persons/{person}/edu-groups")
 
     async def person(self, person: str) -> Answer:
         return await self._get(f"persons/{person}")
@@ -141,8 +166,37 @@ class PartnerApi:
         """The attendance log of lessons."""
         return await self._get("lesson-log-entries", {"lessons": list(lessons)})
 
+    async def log_of_subject(self, group: str, subject: str, since: date, until: date) -> Answer:
+        """The attendance log of a whole group in one subject."""
+        params = {"subject": subject, "from": since.isoformat(), "to": until.isoformat()}
+        return await self._get(f"lesson-log-entries/group/{group}", params)
+
     async def final_marks(self, group: str) -> Answer:
         return await self._get(f"edu-groups/{group}/final-marks")
+
+    # -- a person ------------------------------------------------------------------------------------------------
+
+    async def schedule(self, person: str, group: str, since: date, until: date) -> Answer:
+        """The lessons of one pupil, day by day, in a short form."""
+        params = {"startDate": since.isoformat(), "endDate": until.isoformat()}
+        return await self._get(f"persons/{person}/groups/{group}/schedules", params)
+
+    async def some_lessons(self, lessons: Sequence[str]) -> list[Answer]:
+        """Lessons by their numbers, in batches; or one by one where the portal does not offer that."""
+        batches = [lessons[n : n + _LESSONS_AT_ONCE] for n in range(0, len(lessons), _LESSONS_AT_ONCE)]
+        with suppress(AccessDeniedError, NotFoundError, UnexpectedAnswerError):
+            return await gathered(*(self._session.query("/v2/lessons/many", json=[int(k) for k in b]) for b in batches))
+        shown = await gathered(*(if_shown(self._get(f"lessons/{key}")) for key in lessons))
+        return [answer for answer in shown if answer is not None]
+
+    async def marks_of_person(self, person: str, school: str, since: date, until: date) -> Answer:
+        """A pupil's marks for the lessons of these days, in whatever group."""
+        return await self._get(f"persons/{person}/schools/{school}/marks/{since}/{until}")
+
+    async def log_of_person(self, person: str, since: date, until: date) -> Answer:
+        """The attendance log of a pupil, with the lessons."""
+        params = {"startDate": since.isoformat(), "endDate": until.isoformat()}
+        return await self._get(f"persons/{person}/lesson-log-entries", params)
 
     async def all_final_marks(self, person: str, group: str) -> Answer:
         return await self._get(f"persons/{person}/edu-groups/{group}/allfinalmarks")
@@ -196,6 +250,11 @@ def _read(model: type[M], answer: Answer) -> M:
         return model.model_validate(answer.json())
     except ValidationError as error:
         raise UnexpectedAnswerError(f"{answer.origin.request}: {reason(error)}") from None
+
+
+def _ids(item: Mapping[str, Any], name: str) -> list[str]:
+    given = item.get(name)
+    return [key for value in given if (key := id_text(value))] if isinstance(given, list) else []
 
 
 def _roles(given: Sequence[Any]) -> frozenset[str]:
