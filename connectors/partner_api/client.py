@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -28,26 +28,24 @@ _STAFF_ROLES: Final = frozenset({"EduStaff", "EduSchoolAdministrator", "Organiza
 class Account:
     """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it).
 
-    `children` are a parent's; `groups` are named as the account's own and as the children's.
+    `groups` says of the pupils whose account it is, or whose parent's, in which groups they are named.
     """
 
     person: str | None
     roles: frozenset[str]
     schools: dict[str, str]
     answers: tuple[Answer, ...]
-    children: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_of_staff(self) -> bool:
         """Whether it is no pupil's or parent's, who see their own class only. Unknown roles are let be."""
         return not self.roles & _FAMILY_ROLES or bool(self.roles & _STAFF_ROLES)
 
-    @property
-    def own(self) -> tuple[str, ...]:
-        """The pupils whose journal a pupil's or parent's account shows."""
-        pupil = (self.person,) if self.person and "EduStudent" in self.roles else ()
-        return tuple(dict.fromkeys((*pupil, *self.children)))
+    def in_groups(self, told: Mapping[str, Sequence[str]]) -> Account:
+        """The same, with groups of the pupils that were told elsewhere: subgroups are not among those named here."""
+        groups = {p: tuple(dict.fromkeys((*some, *told.get(p, ())))) for p, some in self.groups.items()}
+        return replace(self, groups=groups)
 
 
 class PartnerApi:
@@ -65,23 +63,21 @@ class PartnerApi:
         context = _read(Context, answer)
         names = {i: str(s.get("name") or i) for s in context.schools if isinstance(s, dict) and (i := id_of(s, "id"))}
         schools = {**{i: i for i in context.school_ids}, **names}
-        family = [c for c in context.children if isinstance(c, dict)]
-        schools = {i: i for c in family for i in _ids(c, "schoolIds")} | schools
-        return Account(
-            context.person,
-            _roles(context.roles),
-            schools,
-            (answer,),
-            tuple(key for c in family if (key := id_of(c, "personId"))),
-            tuple(dict.fromkeys(g for one in (answer.json(), *family) for g in _ids(one, "groupIds"))),
-        )
+        roles = _roles(context.roles)
+        children = {key: c for c in context.children if isinstance(c, dict) and (key := id_of(c, "personId"))}
+        schools = {i: i for c in children.values() for i in _ids(c, "schoolIds")} | schools
+        pupils = children | ({context.person: answer.json()} if context.person and "EduStudent" in roles else {})
+        groups = {person: tuple(_ids(said, "groupIds")) for person, said in pupils.items()}
+        return Account(context.person, roles, schools, (answer,), groups)
 
     async def _account_without_context(self) -> Account:
         me = await self._get("users/me")
         answer = await self._get("users/me/schools")
         ids = [i for v in as_list(answer.json(), where=answer.origin.request) if (i := id_text(v))]
         user = _read(User, me)
-        return Account(user.person, _roles(user.roles), {i: i for i in ids}, (me, answer))
+        roles = _roles(user.roles)
+        groups: dict[str, tuple[str, ...]] = {user.person: ()} if user.person and "EduStudent" in roles else {}
+        return Account(user.person, roles, {i: i for i in ids}, (me, answer), groups)
 
     async def school_name(self, school: str) -> str | None:
         answer = await self._get(f"schools/{school}")

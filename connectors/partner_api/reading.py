@@ -79,14 +79,19 @@ class Reader:
         self.work_types = mapper.work_types(types, notes) if types else {}
         memberships = await self._memberships()
         self.teachers = mapper.taught_by(memberships, notes)
-        named = [(groups, items_of(groups))] if groups and items_of(groups) else []
-        elsewhere = [] if named else await self._groups_elsewhere(memberships.values())
-        lists = named or elsewhere
-        if not named:
+        listing = items_of(groups) if groups else []
+        if not self.account.is_of_staff:
+            self.asker.unsure.update(FOUND_ON_THE_WAY)
+            listing = []
+        elsewhere: list[tuple[Answer, list[Any]]] = []
+        self.places.update(mapper.places(listing, year, college=self.college))
+        if not self.places:  # none of this year
             self.asker.unsure.add("groups")
-        for _, items in lists:
+            elsewhere = await self._groups_elsewhere(memberships.values())
+        lists = [*([(groups, listing)] if groups else []), *elsewhere]
+        for _, items in elsewhere:
             self.places.update(mapper.places(items, year, college=self.college))
-        if groups is None and not lists:
+        if groups is None and not elsewhere:
             raise AccessDeniedError(
                 f"source {self.context.source}: the account sees no group of the school {school}; "
                 "an administrator of the school can give it the right to see the classes"
@@ -128,14 +133,25 @@ class Reader:
         return {key: answer for key, answer in zip(keys, got, strict=True) if answer}
 
     async def _groups_elsewhere(self, memberships: Iterable[Answer]) -> list[tuple[Answer, list[Any]]]:
-        """Groups that the account and the teachers are said to have, for an account that does not see the school's list."""
-        keys = sorted(self.staff | {key for key in (self.account.person,) if key})
+        """Groups that the account and the teachers are said to have, where the school's list does not show them.
+
+        Of a family's account these are the groups of its own pupils.
+        """
+        family = self.account.groups if not self.account.is_of_staff else {}
+        keys = sorted(family) or sorted(self.staff | {key for key in (self.account.person,) if key})
         walks = await gathered(
             *(self.asker.ask(f"groups of {k}", listed(self.api.groups_of(k)), optional=True) for k in keys)
         )
+        if family:
+            told = {k: [key for i in items_of(a) if (key := key_of(i))] for k, a in zip(keys, walks, strict=True) if a}
+            self.account = self.account.in_groups(told)
         own = [(answer, mapper.groups_in_context(answer)) for answer in self.account.answers]
-        taught = [(answer, mapper.groups_in_memberships(answer)) for answer in memberships]
-        return mapper.each_once([*own, *taught, *((answer, items_of(answer)) for answer in walks if answer)])
+        taught = [] if family else [(answer, mapper.groups_in_memberships(answer)) for answer in memberships]
+        found = mapper.each_once([*own, *taught, *((answer, items_of(answer)) for answer in walks if answer)])
+        known = {key_of(item) for _, items in found for item in items}
+        named = sorted({g for groups in self.account.groups.values() for g in groups} - known)
+        alone = await gathered(*(self.asker.ask(f"group {g}", self.api.group(g), optional=True) for g in named))
+        return [*found, *((answer, [answer.json()]) for answer in alone if answer)]
 
     async def _curators(self) -> tuple[dict[str, str], list[Answer]]:
         """Class teachers by class; the portal need not tell them."""
@@ -150,10 +166,10 @@ class Reader:
 
     async def _pupils(self) -> AsyncIterator[Unit]:
         rosters = [r for r in await gathered(*(self._roster(g) for g in self.places)) if r]
-        lists = [answer for r in rosters for answer in (r.students, r.persons)]
+        lists = [answer for r in rosters for answer in r.answers]
         births = await self.asker.births(lists)
         answers = (*lists, *births)
-        aside = self.staff - {key for r in rosters for item in items_of(r.students) if (key := key_of(item))}
+        aside = self.staff - {key for r in rosters for a in r.students for i in people.bodies(a) if (key := key_of(i))}
 
         def make() -> Batch:
             batch = mapper.begun(answers)
@@ -166,12 +182,18 @@ class Reader:
             yield ready(f"pupils {self.year.name}", Reading(answers, make, _digest(sorted(self.staff))))
 
     async def _roster(self, group: str) -> Roster | None:
+        """Who is in a group, as far as the account is told: of a family's at least its own pupils. Null: nothing."""
         name = f"pupils {group}"
-        students = await self.asker.ask(name, listed(self.api.students(group)))
-        persons = await self.asker.ask(name, listed(self.api.persons(group))) if students else None
-        if students is None or persons is None:
+        own = sorted(person for person, groups in self.account.groups.items() if group in groups)
+        students = await self.asker.ask(name, listed(self.api.students(group)), optional=bool(own))
+        if students:
+            persons = await self.asker.ask(name, listed(self.api.persons(group)), optional=bool(own))
+            roster = Roster(group, (students,), (persons,) if persons else (), whole=persons is not None)
+        else:
+            told = await gathered(*(self.asker.ask(name, self.api.person(person)) for person in own))
+            roster = Roster(group, tuple(answer for answer in told if answer), (), whole=False)
+        if not roster.answers:
             return None
-        roster = Roster(group, students, persons)
         self.members[group] = roster.members(self.staff)
         if not roster.is_readable():
             self.asker.unsure.add("people")
@@ -244,7 +266,7 @@ class Reader:
         """Of whom to ask one by one, where a group as a whole is refused."""
         own = not self.account.is_of_staff
         members = self.members.get(group, {})
-        return Whom(tuple(p for p in sorted(members) if not own or p in self.account.own), own)
+        return Whom(tuple(p for p in sorted(members) if not own or p in self.account.groups), own)
 
     def _pieces(self) -> list[Stretch]:
         """The whole year; where dates were given, no day besides."""
@@ -321,7 +343,7 @@ class Reader:
             if self._is_by_itself(group):
                 queue.append(group)
             roster = await self._roster(group)
-            births = await self.asker.births((roster.students, roster.persons)) if roster else ()
+            births = await self.asker.births(roster.answers) if roster else ()
             adopted.append(people.Adopted(answer, roster, births, frozenset(known)))
         return adopted
 
