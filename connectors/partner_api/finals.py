@@ -210,6 +210,8 @@ class _Table:
             note_drift(mark, self.batch)
             if _key(mark.person, work.subject, period, kind) not in self.seen:
                 self._add(mark.person, work.subject, period, kind, mark)
+            elif kind == "period":
+                self.lacking.add(mark.person)  # two marks in one place: their periods are not what they seem
         self._hand_over(answer.origin)
 
     def _kind_in_year(self, work: str | None, work_type: str | None) -> str:
