@@ -31,7 +31,8 @@ class Register:
 
     `in_year` are the final marks of what academic year, `periods` those of the class; `members` says who is (true) or was (false) in the class, its
     subgroups and the metagroups; `courses` are known by their lessons, `teachers` by memberships. `unknown` are people
-    who stand on no list of the school's: their marks wait, and no course is made for them.
+    who stand on no list of the school's: their marks wait, and no course is made for them; `only_here` those who surely
+    are and were in no other class.
     """
 
     zone: ZoneInfo
@@ -45,6 +46,7 @@ class Register:
     teachers: Mapping[Pair, tuple[str, ...]]
     work_types: Mapping[str, wire.WorkType]
     unknown: frozenset[str]
+    only_here: frozenset[str]
 
     @property
     def year(self) -> str:
@@ -56,7 +58,13 @@ class Register:
         """Everything that the marks are placed by, the same in every process."""
         members = sorted((group, sorted(people.items())) for group, people in self.members.items())
         periods = (*self.periods[:2], sorted(self.periods.in_order.items(), key=repr))
-        known = (sorted(self.courses), sorted(self.teachers.items()), sorted(self.unknown), self.work_types)
+        known = (
+            sorted(self.courses),
+            sorted(self.teachers.items()),
+            sorted(self.unknown),
+            sorted(self.only_here),
+            self.work_types,
+        )
         return (self.group, self.family, self.in_year, periods, members, *known)
 
     def course_of(self, person: str, subject: str) -> Pair:
@@ -103,7 +111,7 @@ def finals_batch(register: Register, finals: Finals, apart: frozenset[str], *, c
     lacking = fill(batch, register, finals, lambda group: group not in apart or finals.of_class is None)
     if finals.of_class is None:
         for person in () if None in lacking else finals.persons:
-            if person in lacking:
+            if person in lacking or person not in register.only_here:
                 continue
             year = register.in_year
             batch.covers(Scope("period_marks", Selector.PERSON, person, Axis.ACADEMIC_YEAR, year, year))

@@ -364,7 +364,7 @@ class Reader:
         school = Registers(
             zone=self.context.zone, scale=self.context.scale, year=self.year.name, no_year=mapper.year_key(self.year), places=self.places,
             members=self.members, courses=frozenset(self.courses), teachers=self.teachers, periods=self.periods,
-            work_types=self.work_types, readable=frozenset(self.readable) if self.whole else frozenset(),
+            work_types=self.work_types, lists_all="groups" not in self.asker.unsure, readable=frozenset(self.readable) if self.whole else frozenset(),
         )  # fmt: skip
         reader = FinalsReader(self.api, school, self.context.today(), self._whom)
         for name, read in reader.units():

@@ -28,7 +28,10 @@ _END_OF_YEAR: Final = timedelta(days=31)
 
 @dataclass(frozen=True, slots=True)
 class Registers:
-    """What is known of the school when its marks of periods are read; `readable` are groups all of whose lessons are."""
+    """What is known of the school when its marks of periods are read; `readable` are groups all of whose lessons are.
+
+    `lists_all`: there are no other groups.
+    """
 
     zone: ZoneInfo
     scale: Scale
@@ -41,6 +44,7 @@ class Registers:
     periods: Mapping[str, ClassPeriods]
     work_types: Mapping[str, wire.WorkType]
     readable: frozenset[str]
+    lists_all: bool
 
     def of(self, group: str, finals: Finals) -> Register:
         """What the marks of one class are placed by."""
@@ -60,7 +64,15 @@ class Registers:
             {pair: who for pair, who in self.teachers.items() if pair[0] in members},
             self.work_types,
             people.difference(*self.members.values()),
+            self._only_in(group),
         )
+
+    def _only_in(self, group: str) -> frozenset[str]:
+        """Pupils of a class who surely are and were in no other: nobody, where classes or pupils may be unknown."""
+        others = [g for g, place in self.places.items() if place.kind in CLASSES and g != group]
+        if not self.lists_all or not self.members.keys() >= {group, *others}:
+            return frozenset()
+        return frozenset(self.members[group].keys() - {p for g in others for p in self.members[g]})
 
     def drawn_from(self, group: str) -> list[str]:
         """The classes from which a group has, or ever had, pupils."""
