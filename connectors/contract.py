@@ -25,7 +25,7 @@ from canonical.batch import Batch, Origin
 from canonical.scales import Scale
 from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
-from connectors.errors import SourceConfigError
+from connectors.errors import ConnectorError, SourceConfigError
 from connectors.http import Answer, Manner, Session, may_be_sent
 
 log = logging.getLogger("svod.secrets")
@@ -236,9 +236,10 @@ class Product(BaseModel):
     `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
     function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say, or,
     where it `says_what_comes`, may say if its files hold them;
+    `auth_needs` names what a kind of `auth` must hold here though elsewhere it need not;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
     of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
-    have the same.
+    have the same; `ended` is the last day of a portal that is history.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -248,6 +249,7 @@ class Product(BaseModel):
     standin: str | None = None
     base_url: str | None = None
     auth: tuple[Literal["token", "oauth", "password"], ...] = ()
+    auth_needs: dict[str, tuple[str, ...]] = {}
     needs: tuple[str, ...] = ()
     lookback_days: int = 21
     requests_per_second: float = 5
@@ -256,6 +258,7 @@ class Product(BaseModel):
     reads_by_post: tuple[str, ...] = ()
     pages: str | None = None
     timezone: str | None = None
+    ended: date | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
     says_what_comes: bool = False
@@ -403,15 +406,24 @@ class Reading:
 
     `make` is pure: it talks to nobody, and gives the same batch for the same answers and the same `context` (a text that
     stands for everything else it looks at, for example `digest_of` the answers that named groups and subjects).
+    `lost` says what of the unit could not be read: the rest is kept, the run tells of it, and the unit is read again.
     """
 
     answers: Sequence[Answer | Origin]
     make: Callable[[], Batch]
     context: str = ""
+    lost: Sequence[ConnectorError] = ()
 
     def digest(self, salt: str) -> str:
         """Says what was read: the same text when everything that the batch depends on is the same."""
         return hashlib.sha256(f"{salt}\n{self.context}\n{digest_of(self.answers)}".encode()).hexdigest()
+
+
+def note_answers(batch: Batch, reading: Reading) -> None:
+    """Lets answers that brought no record of their own be found in a replay as well."""
+    noted = {origin for origin, _ in batch.blocks} | {lines.origin for lines in batch.lines}
+    origins = (a.origin if isinstance(a, Answer) else a for a in reading.answers)
+    batch.blocks += [(origin, []) for origin in origins if origin not in noted]
 
 
 def digest_of(answers: Sequence[Answer | Origin]) -> str:

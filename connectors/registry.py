@@ -62,6 +62,11 @@ def check_source(config: SourceConfig, described: Manifest) -> Product:
     if config.auth is None or config.auth.kind not in product.auth:
         given = f"kind {config.auth.kind!r}" if config.auth else "none"
         raise SourceConfigError(f"auth: one of {', '.join(product.auth)} is needed, given is {given}")
+    for name in product.auth_needs.get(config.auth.kind, ()):
+        if not getattr(config.auth, name):
+            raise SourceConfigError(
+                f"auth.{name} is missing; connector {described.name} needs it for kind {config.auth.kind!r}"
+            )
     base_url = config.base_url or product.base_url
     if not base_url:
         raise SourceConfigError(f"base_url is missing; connector {described.name} needs it")

@@ -19,9 +19,9 @@ from canonical.store import Intake, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
-from connectors.contract import Connector, Context, Reading, Unit, Window
+from connectors.contract import Connector, Context, Unit, Window, note_answers
 from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
-from connectors.http import Answer, Session
+from connectors.http import Session
 from connectors.registry import connect
 from pipelines.workplace import SourceJob, Workplace
 
@@ -185,7 +185,13 @@ def _windows(work: Workplace, job: SourceJob, request: Request) -> list[Window]:
 
 
 def _today(work: Workplace, job: SourceJob) -> date:
-    return work.store.clock().astimezone(job.institution.zone).date()
+    """The institution's own day; for a portal that is history, its last one."""
+    return _lived(job, work.store.clock().astimezone(job.institution.zone).date())
+
+
+def _lived(job: SourceJob, day: date) -> date:
+    ended = job.manifest.product(job.config.product).ended
+    return min(day, ended) if ended else day
 
 
 def _window(year: AcademicYear, since: date, until: date, *, explicit: bool) -> Window:
@@ -241,9 +247,11 @@ class _Importer:
             }
             return self.result
         context = self.work.context(self.job, find=archived.find, clock=lambda: archived.read_at)
-        year = AcademicYear.of(archived.read_at.astimezone(self.job.institution.zone).date())
-        window = Window(year, max(since or year.start, year.start), year.end)
-        return await self._guarded(context, [window], skipping=False)
+        year = AcademicYear.of(_lived(self.job, archived.read_at.astimezone(self.job.institution.zone).date()))
+        since = since or year.start
+        years = [AcademicYear(y) for y in range(min(AcademicYear.of(since).first, year.first), year.first + 1)]
+        windows = [_window(y, since, y.end, explicit=False) for y in years]
+        return await self._guarded(context, windows, skipping=False)
 
     async def _guarded(self, context: Context, windows: Sequence[Window], *, skipping: bool) -> SourceResult:
         started = time.monotonic()
@@ -334,15 +342,18 @@ class _Importer:
             reading = await unit.read()
             self._faults = 0
             async with self._making:  # while the unit before is being written
-                digest = reading.digest(self._salt) if unit.whole and not self.replaying else ""
+                whole = unit.whole and not reading.lost
+                digest = reading.digest(self._salt) if whole and not self.replaying else ""
                 if not (skipping and digest and await self._skip(intake, unit.name, digest)):
                     batch = await asyncio.to_thread(reading.make)
-                    batch.whole = unit.whole
-                    _note_answers(batch, reading)
+                    batch.whole = whole
+                    note_answers(batch, reading)
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:
                 async with self.writing:
                     await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest)
+            for error in reading.lost:
+                await self._lose(unit, error.code, str(error), retry=error.retry)
         except ConnectorError as error:
             if error.stops == "source":
                 raise
@@ -412,13 +423,6 @@ class _Importer:
 
 _FINAL: Final = frozenset({"access_denied", "not_found"})
 """Losses that reading again would not make good."""
-
-
-def _note_answers(batch: Batch, reading: Reading) -> None:
-    """Lets answers that brought no record of their own be found in a replay as well."""
-    noted = {origin for origin, _ in batch.blocks} | {lines.origin for lines in batch.lines}
-    origins = (a.origin if isinstance(a, Answer) else a for a in reading.answers)
-    batch.blocks += [(origin, []) for origin in origins if origin not in noted]
 
 
 async def _settle(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:

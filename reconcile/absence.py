@@ -75,15 +75,52 @@ class Absence:
                 return record.status != "present" and (record.status not in _RARE or record.status in self._statuses)
             case PeriodMark():
                 return record.meaning != "debt" or record.value in debts(self._view, "period_marks")
+            case Subject():
+                return self._shares_a_year("subjects", record.key)
         return True
 
     def _keeps_such(self, record: Person | Group | Period) -> bool:
         match record:
             case Person():
-                return self._roles_there[record.key] in self._roles
+                return self._roles_there[record.key] in self._roles and self._shares_a_year("people", record.key)
             case Group():
                 return (is_part(record), record.academic_year) in self._group_kinds
         return record.kind != "year" and (record.kind, year_of(record)) in self._period_kinds
+
+    def _shares_a_year(self, entity: str, key: str) -> bool:
+        """Whether someone or something of the other source is met there in a year that this source has as well.
+
+        An archive knows nothing of who came later, and a new portal nothing of who had left. What is met in no year at
+        all is taken for known in all of the other source's.
+        """
+        here = {g.academic_year for g in self._view.groups.values()} - {None}
+        there = self._years_there[entity].get(key) or {g.academic_year for g in self._other.groups.values()} - {None}
+        return not here or not there or not here.isdisjoint(there)
+
+    @cached_property
+    def _years_there(self) -> dict[str, dict[str, set[str]]]:
+        """The academic years in which the people and the subjects of the other source are met: entity, key -> years."""
+        other, found = (
+            self._other,
+            {"people": defaultdict[str, set[str]](set), "subjects": defaultdict[str, set[str]](set)},
+        )
+
+        def met(entity: str, key: str | None, group: str) -> None:
+            year = other.groups[group].academic_year
+            if key is not None and year is not None:
+                found[entity][key].add(year)
+
+        for enrolment in other.enrolments.values():
+            met("people", enrolment.person, enrolment.group)
+        for group in other.groups.values():
+            met("people", group.curator, group.key)
+        for course in other.courses.values():
+            met("subjects", course.subject, course.group)
+            for teacher in course.teachers or ():
+                met("people", teacher, course.group)
+        for lesson in other.lessons.values():
+            met("people", lesson.teacher, other.courses[lesson.course].group)
+        return {entity: dict(years) for entity, years in found.items()}
 
     @cached_property
     def _roles_there(self) -> dict[str, str]:

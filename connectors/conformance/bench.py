@@ -91,7 +91,7 @@ class Trial:
 
     @property
     def origins(self) -> dict[str, Origin]:
-        """The answers that brought records, by their requests: what a replay finds in the archive."""
+        """The answers that units rest on, by their requests: what a replay finds in the archive."""
         found = [o for _, b in self.got.batches for o in (*(o for o, _ in b.blocks), *(x.origin for x in b.lines))]
         found += [r.origin for r in self.got.rejects]
         return {o.request: o for o in found if o is not None}

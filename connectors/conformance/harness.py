@@ -19,7 +19,7 @@ from canonical.entities import Record, entity_of
 from canonical.scales import Scale
 from canonical.years import AcademicYear
 from connectors.archive import Archive, NoArchive
-from connectors.contract import Context, Institution, Reading, SourceConfig, Vault, Window
+from connectors.contract import Context, Institution, Reading, SourceConfig, Vault, Window, note_answers
 from connectors.errors import ConnectorError
 from connectors.http import Manner, Patience, Session
 from connectors.registry import connect, manifest
@@ -162,7 +162,10 @@ async def read_all(context: Context, window: Window | None = None) -> Collected:
                         collected.failed[unit.name] = error
                         return
                     batch = reading.make()
-                    batch.whole = unit.whole
+                    batch.whole = unit.whole and not reading.lost
+                    for number, lost in enumerate(reading.lost, 1):
+                        collected.failed[f"{unit.name}, part {number}"] = lost
+                    note_answers(batch, reading)
                     collected.digests[unit.name] = reading.digest("")
                     collected.readings[unit.name] = reading
                     collected.batches.append((unit.name, batch))

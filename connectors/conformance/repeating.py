@@ -22,7 +22,7 @@ from connectors.conformance.bench import TWO_WEEKS, YEAR, Bench
 from connectors.conformance.check import check, some
 from connectors.conformance.giving import untroubled
 from connectors.conformance.harness import differences, make_context, secrets_in_place, whole_year
-from connectors.contract import Window
+from connectors.contract import Window, note_answers
 from connectors.errors import ConnectorError
 from connectors.registry import connect
 from connectors.standins.region import Institution
@@ -108,11 +108,13 @@ class Journal:
                         if error.stops == "source":
                             raise
                         continue
-                    digest = reading.digest("") if unit.whole else ""
+                    whole = unit.whole and not reading.lost
+                    digest = reading.digest("") if whole else ""
                     if skipping and digest and intake.skip(unit.name, digest):
                         continue
                     batch = reading.make()
-                    batch.whole = unit.whole
+                    batch.whole = whole
+                    note_answers(batch, reading)
                     self.covered |= {s.entity for s in batch.scopes}
                     intake.commit(unit.name, batch, digest=digest)
             except ConnectorError:

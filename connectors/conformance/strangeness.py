@@ -95,9 +95,10 @@ def _with_words(bench: Bench, words: dict[str, str]) -> Trial:
 
 
 def _worded(bench: Bench, trial: Trial) -> Iterator[str]:
-    """Complaints about records that were lost and not set aside (a record whose very key holds the word must be)."""
+    """Complaints about records that were lost, neither set aside nor kept under a key that holds the word."""
     lost = Counter(entity for entity, _ in _lost(bench.short.got.records, trial.got.records))
     aside = Counter(reject.entity for reject in trial.got.rejects)
+    aside.update(entity for entity, key in _lost(trial.got.records, bench.short.got.records) if _NEW in key)
     if trial.error is not None:
         yield f"the source stopped: {type(trial.error).__name__}: {trial.error}"
     for entity, number in (lost - aside).items():

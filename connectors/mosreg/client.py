@@ -25,15 +25,20 @@ _IDS_AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list as it was answered, page by page. `wrapper` is the name under which an object may hold it."""
+    """A list as it was answered, page by page. `wrapper` is the name under which an object may hold it.
+
+    `repeated` are those of the `answers` that only said again what stands in earlier ones.
+    """
 
     answers: tuple[Answer, ...] = ()
     wrapper: str = "items"
+    repeated: tuple[Answer, ...] = ()
 
     def parts(self) -> Iterator[tuple[list[Any], Origin]]:
         """The items of each answer, with where they came from."""
         for answer in self.answers:
-            yield as_list(answer.json(), *WRAPPERS, self.wrapper, where=answer.origin.request), answer.origin
+            if answer not in self.repeated:
+                yield _rows(answer, self.wrapper), answer.origin
 
     def items(self) -> Iterator[Any]:
         """All items."""
@@ -49,7 +54,12 @@ def joined(listings: Iterable[Listing]) -> Listing:
     """Several listings of the same kind as one."""
     some = list(listings)
     answers = tuple(a for one in some for a in one.answers)
-    return Listing(answers, some[0].wrapper) if some else Listing()
+    repeated = tuple(a for one in some for a in one.repeated)
+    return Listing(answers, some[0].wrapper, repeated) if some else Listing()
+
+
+def _rows(answer: Answer, wrapper: str) -> list[Any]:
+    return as_list(answer.json(), *WRAPPERS, wrapper, where=answer.origin.request)
 
 
 class Client:
@@ -194,18 +204,31 @@ class Client:
     async def _pages(self, path: str, params: Mapping[str, str], per_page: int, wrapper: str) -> Listing:
         """All pages of a list. There are no totals: a page that is not full is the last one (B3).
 
-        A list that knows no pages answers the same again and again: the first repetition ends it.
+        A server may give fewer rows a page than it is asked for. So a page is full that has as many rows as the first
+        one, and the first one may be full if it has a number of rows that people choose as a limit (`_may_be_cut`): then
+        the next page tells. A page without anything new ends the list: it is empty, or the list knows no pages.
         """
         answers: list[Answer] = []
+        seen: set[str] = set()
+        full = per_page
         while True:
             page: dict[str, str | int] = {"page": len(answers) + 1, "per_page": per_page}
             answer = await self.session.get(path, {**params, **page})
-            if answers and answer.origin.sha256 == answers[-1].origin.sha256:
-                break
             answers.append(answer)
-            if len(as_list(answer.json(), *WRAPPERS, wrapper, where=answer.origin.request)) < per_page:
-                break
-        return Listing(tuple(answers), wrapper)
+            rows = _rows(answer, wrapper)
+            if len(answers) == 1 and _may_be_cut(len(rows)):
+                full = min(full, len(rows))
+            new = {plain_key(row, "id") or repr(row) for row in rows} - seen
+            if not new:
+                return Listing(tuple(answers), wrapper, (answer,))
+            if len(rows) < full:
+                return Listing(tuple(answers), wrapper)
+            seen |= new
+
+
+def _may_be_cut(rows: int) -> bool:
+    """Whether a server may have cut a page at so many rows: a multiple of 10 or 25, or a power of two from 16 on."""
+    return rows > 0 and (rows % 10 == 0 or rows % 25 == 0 or (rows >= 16 and rows.bit_count() == 1))
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[str]:

@@ -188,7 +188,7 @@ class Answers:
             "short_name": "None None" if person.id % 10 == 1 else person.initials,
             "birth_date": _dotted(person.birth) if person.id % 2 else person.birth.isoformat(),
             "sex": letters[person.id % 3 == 0],
-            "snils": None,
+            "snils": facts.snils(person.id),
             "deleted": left is not None,
             "deleted_at": f"{_dotted(left)} 00:00" if left else None,
             "transferred": False,

@@ -72,6 +72,11 @@ def mark_id(mark: int) -> int:
     return 770000 + mark
 
 
+def snils(person: int) -> str | None:
+    """A СНИЛС of the range that was never given out; not every pupil has one."""
+    return f"000-{person // 1000:03}-{person % 1000:03} 00" if person % 3 else None
+
+
 def class_name(group: Group) -> str:
     """`7-А`, as the portal writes a class; a study group stays as it is."""
     return f"{group.level}-{group.name[len(str(group.level)) :]}" if group.kind == "class" else group.name

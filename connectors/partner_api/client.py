@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -19,22 +19,33 @@ from connectors.wire import as_list, reason
 T = TypeVar("T")
 
 _USERS_AT_ONCE: Final = 100
+_LESSONS_AT_ONCE: Final = 100
+_FAMILY_ROLES: Final = frozenset({"EduStudent", "EduParent"})
 _STAFF_ROLES: Final = frozenset({"EduStaff", "EduSchoolAdministrator", "OrganizationStaff"})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it)."""
+    """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it).
+
+    `groups` says of the pupils whose account it is, or whose parent's, in which groups they are named.
+    """
 
     person: str | None
     roles: frozenset[str]
     schools: dict[str, str]
     answers: tuple[Answer, ...]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_of_staff(self) -> bool:
-        """Whether it may be used here: pupils and parents have no access to the hub. Unknown roles are let be."""
-        return not self.roles or bool(self.roles & _STAFF_ROLES)
+        """Whether it is no pupil's or parent's, who see their own class only. Unknown roles are let be."""
+        return not self.roles & _FAMILY_ROLES or bool(self.roles & _STAFF_ROLES)
+
+    def in_groups(self, told: Mapping[str, Sequence[str]]) -> Account:
+        """The same, with groups of the pupils that were told elsewhere: subgroups are not among those named here."""
+        groups = {p: tuple(dict.fromkeys((*some, *told.get(p, ())))) for p, some in self.groups.items()}
+        return replace(self, groups=groups)
 
 
 class PartnerApi:
@@ -52,14 +63,21 @@ class PartnerApi:
         context = _read(Context, answer)
         names = {i: str(s.get("name") or i) for s in context.schools if isinstance(s, dict) and (i := id_of(s, "id"))}
         schools = {**{i: i for i in context.school_ids}, **names}
-        return Account(context.person, _roles(context.roles), schools, (answer,))
+        roles = _roles(context.roles)
+        children = {key: c for c in context.children if isinstance(c, dict) and (key := id_of(c, "personId"))}
+        schools = {i: i for c in children.values() for i in _ids(c, "schoolIds")} | schools
+        pupils = children | ({context.person: answer.json()} if context.person and "EduStudent" in roles else {})
+        groups = {person: tuple(_ids(said, "groupIds")) for person, said in pupils.items()}
+        return Account(context.person, roles, schools, (answer,), groups)
 
     async def _account_without_context(self) -> Account:
         me = await self._get("users/me")
         answer = await self._get("users/me/schools")
         ids = [i for v in as_list(answer.json(), where=answer.origin.request) if (i := id_text(v))]
         user = _read(User, me)
-        return Account(user.person, _roles(user.roles), {i: i for i in ids}, (me, answer))
+        roles = _roles(user.roles)
+        groups: dict[str, tuple[str, ...]] = {user.person: ()} if user.person and "EduStudent" in roles else {}
+        return Account(user.person, roles, {i: i for i in ids}, (me, answer), groups)
 
     async def school_name(self, school: str) -> str | None:
         answer = await self._get(f"schools/{school}")
@@ -88,8 +106,11 @@ class PartnerApi:
         return await self._get(f"persons/{person}/school-memberships")
 
     async def groups_of(self, person: str) -> Answer:
-        """The groups of a teacher or pupil, subgroups among them."""
-        return await self._get(f"persons/{person}/edu-groups")
+        """The groups of a teacher or pupil, subgroups and those of earlier years among them."""
+        try:
+            return await self._get(f"persons/{person}/edu-groups/all")
+        except (AccessDeniedError, NotFoundError):
+            return await self._get(f"persons/{person}/edu-groups")
 
     async def person(self, person: str) -> Answer:
         return await self._get(f"persons/{person}")
@@ -141,8 +162,37 @@ class PartnerApi:
         """The attendance log of lessons."""
         return await self._get("lesson-log-entries", {"lessons": list(lessons)})
 
+    async def log_of_subject(self, group: str, subject: str, since: date, until: date) -> Answer:
+        """The attendance log of a whole group in one subject."""
+        params = {"subject": subject, "from": since.isoformat(), "to": until.isoformat()}
+        return await self._get(f"lesson-log-entries/group/{group}", params)
+
     async def final_marks(self, group: str) -> Answer:
         return await self._get(f"edu-groups/{group}/final-marks")
+
+    # -- a person ------------------------------------------------------------------------------------------------
+
+    async def schedule(self, person: str, group: str, since: date, until: date) -> Answer:
+        """The lessons of one pupil, day by day, in a short form."""
+        params = {"startDate": since.isoformat(), "endDate": until.isoformat()}
+        return await self._get(f"persons/{person}/groups/{group}/schedules", params)
+
+    async def some_lessons(self, lessons: Sequence[str]) -> list[Answer]:
+        """Lessons by their numbers, in batches; or one by one where the portal does not offer that."""
+        batches = [lessons[n : n + _LESSONS_AT_ONCE] for n in range(0, len(lessons), _LESSONS_AT_ONCE)]
+        with suppress(AccessDeniedError, NotFoundError, UnexpectedAnswerError):
+            return await gathered(*(self._session.query("/v2/lessons/many", json=[int(k) for k in b]) for b in batches))
+        shown = await gathered(*(if_shown(self._get(f"lessons/{key}")) for key in lessons))
+        return [answer for answer in shown if answer is not None]
+
+    async def marks_of_person(self, person: str, school: str, since: date, until: date) -> Answer:
+        """A pupil's marks for the lessons of these days, in whatever group."""
+        return await self._get(f"persons/{person}/schools/{school}/marks/{since}/{until}")
+
+    async def log_of_person(self, person: str, since: date, until: date) -> Answer:
+        """The attendance log of a pupil, with the lessons."""
+        params = {"startDate": since.isoformat(), "endDate": until.isoformat()}
+        return await self._get(f"persons/{person}/lesson-log-entries", params)
 
     async def all_final_marks(self, person: str, group: str) -> Answer:
         return await self._get(f"persons/{person}/edu-groups/{group}/allfinalmarks")
@@ -196,6 +246,11 @@ def _read(model: type[M], answer: Answer) -> M:
         return model.model_validate(answer.json())
     except ValidationError as error:
         raise UnexpectedAnswerError(f"{answer.origin.request}: {reason(error)}") from None
+
+
+def _ids(item: Mapping[str, Any], name: str) -> list[str]:
+    given = item.get(name)
+    return [key for value in given if (key := id_text(value))] if isinstance(given, list) else []
 
 
 def _roles(given: Sequence[Any]) -> frozenset[str]:

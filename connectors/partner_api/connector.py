@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 
 from connectors.contract import CheckLine, Context, OAuth, RemoteInstitution, Unit, Window
 from connectors.errors import (
-    AccessDeniedError,
     ConnectorError,
     SignInNeededError,
     SourceConfigError,
     UnavailableError,
 )
-from connectors.http import Answer
-from connectors.partner_api.client import Account, PartnerApi, attempt, if_shown
-from connectors.partner_api.mapper import items_of, key_of, listed
+from connectors.partner_api.brand import Brand
+from connectors.partner_api.checking import checked
+from connectors.partner_api.client import Account, PartnerApi, attempt
 from connectors.partner_api.reading import Reader
 from connectors.partner_api.tokens import PartnerManner, RefreshedToken
 
@@ -22,9 +21,10 @@ from connectors.partner_api.tokens import PartnerManner, RefreshedToken
 class PartnerConnector:
     """Reads one school through the partner API."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, brand: Brand) -> None:
         self._context = context
-        self._session = context.open_session(PartnerManner(context))
+        self._brand = brand
+        self._session = context.open_session(PartnerManner(context, brand))
         self._api = PartnerApi(self._session)
 
     async def check(self) -> list[CheckLine]:
@@ -46,30 +46,7 @@ class PartnerConnector:
             lines.append(CheckLine("institution", False, str(name)))
         else:
             lines.append(CheckLine("institution", True, f"{name or 'without a name'} ({school})"))
-        return lines + await self._probes(school)
-
-    async def _probes(self, school: str) -> list[CheckLine]:
-        api = self._api
-        lines = [
-            await _probe("teachers", api.teachers(school)),
-            await _probe("subjects", api.subjects(school)),
-            await _probe("kinds of work", api.work_types(school)),
-            await _probe("groups", api.groups(school)),
-        ]
-        groups = await if_shown(listed(api.groups(school))) if lines[-1].ok else None
-        group = next((key for item in items_of(groups) if (key := key_of(item))), None) if groups else None
-        if group is None:
-            return [*lines, CheckLine("journal", None, "no group to try it with")]
-        today = self._context.today()
-        return [
-            *lines,
-            await _probe("pupils", api.students(group)),
-            await _probe("pupils who have left", api.persons(group)),
-            await _probe("periods", api.periods(group)),
-            await _probe("lessons", api.lessons(group, today, today)),
-            await _probe("marks", api.marks(group, today, today)),
-            await _probe("final marks", api.final_marks(group)),
-        ]
+        return lines + await checked(self._api, account, school, self._context.today())
 
     async def discover(self) -> list[RemoteInstitution]:
         """The schools that the account sees."""
@@ -84,7 +61,7 @@ class PartnerConnector:
         """The window as units: the school first, then each group's journal, then marks of periods.
 
         Raises:
-            AccessDeniedError: the account is none of staff, or it sees no group.
+            AccessDeniedError: the account sees no group.
             SourceConfigError: the account does not see the configured school.
 
         """
@@ -97,13 +74,13 @@ class PartnerConnector:
     def sign_in_page(self) -> str | None:
         """The page on which a person lets a partner application in; null for other kinds of `auth`."""
         auth = self._context.config.auth
-        return RefreshedToken(self._context, auth).page() if isinstance(auth, OAuth) else None
+        return RefreshedToken(self._context, auth, self._brand).page() if isinstance(auth, OAuth) else None
 
     async def take_sign_in(self, pasted: str) -> None:
         """Takes the code, or the address with it, and keeps what it is good for."""
         auth = self._context.config.auth
         if isinstance(auth, OAuth):
-            await RefreshedToken(self._context, auth).begin(self._session, pasted)
+            await RefreshedToken(self._context, auth, self._brand).begin(self._session, pasted)
 
     async def close(self) -> None:
         """Lets go of connections. The portal does not count sessions."""
@@ -114,15 +91,9 @@ def school_of(context: Context, account: Account) -> str:
     """The school that is to be read.
 
     Raises:
-        AccessDeniedError: the account is a pupil's or a parent's.
-        SourceConfigError: it does not see the configured school, or there is a choice to be made.
+        SourceConfigError: the account does not see the configured school, or there is a choice to be made.
 
     """
-    if not account.is_of_staff:
-        raise AccessDeniedError(
-            f"source {context.source}: the account is a pupil's or a parent's ({', '.join(sorted(account.roles))}); "
-            "the journal is read with an account of staff, best with that of the school's administrator"
-        )
     seen = ", ".join(f"{i} ({name})" if name != i else i for i, name in sorted(account.schools.items())) or "none"
     wanted = context.config.remote_id
     if wanted is None:
@@ -135,10 +106,3 @@ def school_of(context: Context, account: Account) -> str:
             "Set remote_id to one of these, or use an account of that school"
         )
     return wanted
-
-
-async def _probe(what: str, call: Awaitable[Answer]) -> CheckLine:
-    got = await attempt(listed(call))
-    if isinstance(got, ConnectorError):
-        return CheckLine(what, False, str(got))
-    return CheckLine(what, True, f"{len(items_of(got))} entries")

@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from connectors.contract import OAuth
 from connectors.errors import SignInNeededError
 
-SCOPES: Final = ("CommonInfo", "ContactInfo", "FriendsAndRelatives", "EducationalInfo")
-"""What the hub asks for where the configuration names nothing."""
-
 _NAMED: Final = re.compile(r"(?:^|[?&#])(?:code|error)=")
 
 
-def page_of(base_url: str, source: str, auth: OAuth) -> str:
+def page_of(base_url: str, source: str, auth: OAuth, scopes: Sequence[str]) -> str:
     """The page on which a person signs in and agrees: on the login host that stands beside an API host."""
-    query = {"response_type": "code", "client_id": auth.client_id, "scope": ",".join(auth.scopes or SCOPES)}
+    query = {"response_type": "code", "client_id": auth.client_id, "scope": ",".join(auth.scopes or scopes)}
     if auth.redirect_uri:
         query["redirect_uri"] = auth.redirect_uri
     query["state"] = state_of(source, auth)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from canonical.batch import Batch, Origin
-from canonical.coverage import Scope, Selector
+from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import PeriodMark, Record
 from canonical.scales import Scale
 from connectors.http import Answer
 from connectors.partner_api import wire
 from connectors.partner_api.journal import instant, meaning_of, shown
-from connectors.partner_api.mapper import Pair, begun, course, course_key, items_of
+from connectors.partner_api.mapper import ClassPeriods, Pair, begun, course, course_key, items_of
 from connectors.partner_api.wire import id_of
 from connectors.wire import Words, note_drift, reason
 
@@ -29,21 +29,43 @@ _BY_WORK: Final = MappingProxyType({"Exam": "exam", "PeriodFinalMark": "final"})
 class Register:
     """What a class's marks of periods are placed by.
 
-    `year` is the key of its period of kind `year`; `members` says who is (true) or was (false) in the class, its
+    `in_year` are the final marks of what academic year, `periods` those of the class; `members` says who is (true) or was (false) in the class, its
     subgroups and the metagroups; `courses` are known by their lessons, `teachers` by memberships. `unknown` are people
-    who stand on no list of the school's: their marks wait, and no course is made for them.
+    who stand on no list of the school's: their marks wait, and no course is made for them; `only_here` those who surely
+    are and were in no other class.
     """
 
     zone: ZoneInfo
     scale: Scale
     group: str
     family: tuple[str, ...]
-    year: str
+    in_year: str
+    periods: ClassPeriods
     members: Mapping[str, Mapping[str, bool]]
     courses: frozenset[Pair]
     teachers: Mapping[Pair, tuple[str, ...]]
     work_types: Mapping[str, wire.WorkType]
     unknown: frozenset[str]
+    only_here: frozenset[str]
+
+    @property
+    def year(self) -> str:
+        """The key of the class's period of kind `year`."""
+        return self.periods.year
+
+    @property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """Everything that the marks are placed by, the same in every process."""
+        members = sorted((group, sorted(people.items())) for group, people in self.members.items())
+        periods = (*self.periods[:2], sorted(self.periods.in_order.items(), key=repr))
+        known = (
+            sorted(self.courses),
+            sorted(self.teachers.items()),
+            sorted(self.unknown),
+            sorted(self.only_here),
+            self.work_types,
+        )
+        return (self.group, self.family, self.in_year, periods, members, *known)
 
     def course_of(self, person: str, subject: str) -> Pair:
         """The pupil's course in a subject; of several the class's own; if there is none, one of the class."""
@@ -66,18 +88,34 @@ def people_in(finals: Answer) -> frozenset[str]:
     return frozenset(key for item in items_of(finals) if (key := id_of(item, "person")))
 
 
-def finals_batch(register: Register, finals: Answer, of_pupils: Sequence[Answer], *, covers_courses: bool) -> Batch:
-    """The batch of one class. `of_pupils` are all final marks pupil by pupil: they alone tell exams from years.
+@dataclass(frozen=True, slots=True)
+class Finals:
+    """What was answered about a class's marks of periods.
 
-    Marks of quarters and the like are taken from `finals` only: elsewhere their period is not to be trusted.
+    `of_class` is null where it was refused: then `of_pupils`, all final marks of some `persons`, are all that there is.
+    Else these only tell exams from years.
     """
-    batch = begun((finals, *of_pupils))
-    table = _Table(register, batch)
-    for answer in of_pupils:
-        table.learn(answer)
-    table.take_class(finals)
-    for answer in of_pupils:
-        table.take_pupil(answer)
+
+    of_class: Answer | None
+    of_pupils: tuple[Answer, ...]
+    persons: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        return ((self.of_class,) if self.of_class else ()) + self.of_pupils
+
+
+def finals_batch(register: Register, finals: Finals, apart: frozenset[str], *, covers_courses: bool) -> Batch:
+    """The batch of one class, without the marks of the groups that are read `apart`."""
+    batch = begun(finals.answers)
+    lacking = fill(batch, register, finals, lambda group: group not in apart or finals.of_class is None)
+    if finals.of_class is None:
+        for person in () if None in lacking else finals.persons:
+            if person in lacking or person not in register.only_here:
+                continue
+            year = register.in_year
+            batch.covers(Scope("period_marks", Selector.PERSON, person, Axis.ACADEMIC_YEAR, year, year))
+        return batch
     for group in register.family:
         batch.covers(Scope("period_marks", Selector.GROUP, group))
         if covers_courses:
@@ -85,15 +123,33 @@ def finals_batch(register: Register, finals: Answer, of_pupils: Sequence[Answer]
     return batch
 
 
+def fill(batch: Batch, register: Register, finals: Finals, wanted: Callable[[str], bool]) -> set[str | None]:
+    """Adds a class's marks of periods: those of the courses of wanted groups. Gives those of whom a mark has no place.
+
+    Marks of quarters and the like are taken from single pupils only where the class's are refused: it is a place in a
+    list that says their period (section 5.5).
+    """
+    table = _Table(register, batch, wanted)
+    for answer in finals.of_pupils:
+        table.learn(answer)
+    if finals.of_class:
+        table.take_class(finals.of_class)
+    for answer in finals.of_pupils:
+        table.take_pupil(answer, periods=finals.of_class is None)
+    return table.lacking
+
+
 class _Table:
     """The marks of periods of one class, each key once."""
 
-    def __init__(self, register: Register, batch: Batch) -> None:
+    def __init__(self, register: Register, batch: Batch, wanted: Callable[[str], bool]) -> None:
         self.register = register
         self.batch = batch
+        self.wanted = wanted
         self.works: dict[str, wire.Work] = {}
         self.seen: set[str] = set()
         self.made: set[Pair] = set()
+        self.lacking: set[str | None] = set()
         self.rows: list[Record] = []
 
     def learn(self, answer: Answer) -> None:
@@ -137,24 +193,33 @@ class _Table:
         if final.mark:
             self._add(one.person, final.subject, period, kind, final.mark)
 
-    def take_pupil(self, answer: Answer) -> None:
-        """All final marks of one pupil; those of the year are taken."""
+    def take_pupil(self, answer: Answer, *, periods: bool) -> None:
+        """All final marks of one pupil: those of the year, and if wanted those of `periods`."""
         for item in _part(answer, "marks"):
             work = self.works.get(id_of(item, "work") or "")
-            kind = self._kind_of(work) if work else None
-            if work is None or kind is None or work.subject is None:
+            if work is None or work.subject is None:
+                self.lacking.add(id_of(item, "person"))
                 continue
+            kind, period = self._kind_of(work), self.register.year
+            if kind is None:
+                kind, place = "period", self._period_of(work)
+                if not periods or place is None:
+                    self.lacking.add(id_of(item, "person"))
+                    continue
+                period = place
             try:
                 mark = wire.AnyMark.model_validate(item)
             except ValidationError as error:
                 person = id_of(item, "person")
-                key = _key(person, work.subject, self.register.year, kind) if person else None
+                key = _key(person, work.subject, period, kind) if person else None
                 if key is None or key not in self.seen:
                     self.batch.reject("period_marks", reason(error), item, key=key, origin=answer.origin)
                 continue
             note_drift(mark, self.batch)
-            if _key(mark.person, work.subject, self.register.year, kind) not in self.seen:
-                self._add(mark.person, work.subject, self.register.year, kind, mark)
+            if _key(mark.person, work.subject, period, kind) not in self.seen:
+                self._add(mark.person, work.subject, period, kind, mark)
+            elif kind == "period":
+                self.lacking.add(mark.person)  # two marks in one place: their periods are not what they seem
         self._hand_over(answer.origin)
 
     def _kind_in_year(self, work: str | None, work_type: str | None) -> str:
@@ -172,6 +237,12 @@ class _Table:
             return "final"
         return "year" if work.period_type == "Year" else None
 
+    def _period_of(self, work: wire.Work) -> str | None:
+        """The period of a work, by its place from 0 among the class's periods of its type."""
+        keys = self.register.periods.in_order.get(work.period_type, ())
+        number = work.period_number
+        return keys[number] if number is not None and 0 <= number < len(keys) else None
+
     def _hand_over(self, origin: Origin) -> None:
         self.batch.add(self.rows, origin)
         self.rows.clear()
@@ -181,6 +252,8 @@ class _Table:
         self.seen.add(key)
         register = self.register
         pair = register.course_of(person, subject)
+        if not self.wanted(pair[0]):
+            return
         if pair not in register.courses and pair not in self.made and person not in register.unknown:
             self.made.add(pair)
             self.rows.append(course(pair, register.teachers))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,6 +19,7 @@ from canonical.years import Stretch
 from connectors.http import Answer
 from connectors.partner_api import wire
 from connectors.partner_api.mapper import begun, course_key, items_of, key_of
+from connectors.partner_api.parts import Part, entries_of, lessons_in
 from connectors.partner_api.wire import id_of
 from connectors.wire import Words, note_drift, read_each
 
@@ -177,43 +179,45 @@ class View:
         return id_of(lesson, "group") not in self.elsewhere
 
 
-def lesson_keys(view: View, lessons: Answer) -> list[str]:
-    """Keys of the lessons of an answer that are read here, for asking about them."""
-    return [key for item in items_of(lessons) if view.is_own(item) and (key := key_of(item))]
+def own_lessons(view: View, lessons: Part) -> list[Any]:
+    """The lessons of a part that are read here, each once."""
+    return [item for some, _ in lessons_in(lessons) for item in some if view.is_own(item)]
 
 
-def journal_batch(view: View, lessons: Answer, marks: Answer | None, logs: Sequence[Answer], days: Stretch) -> Batch:
-    """The batch of one group and one stretch of days; without marks where there are no lessons to have any."""
-    batch = begun(answer for answer in (lessons, marks, *logs) if answer)
-    own = [item for item in items_of(lessons) if view.is_own(item)]
-    others = {key_of(item) for item in items_of(lessons) if not view.is_own(item)}
-    own_marks = [m for m in (items_of(marks) if marks else ()) if id_of(m, "lesson") not in others - {None}]
-    given = _Given(own, own_marks, [entry for log in logs for entry in items_of(log)])
-    _add_lessons(batch, view, own, given, lessons.origin)
-    if marks:
-        _add_marks(batch, view, given, marks.origin)
-    for log in logs:
-        _add_attendance(batch, view, items_of(log), log.origin)
-    for group in view.family:
-        for entity in ("lessons", *OF_LESSON):
-            batch.covers(
-                Scope(
-                    entity,
-                    Selector.GROUP,
-                    group,
-                    Axis.LESSON_DATE,
-                    days.start.isoformat(),
-                    days.end.isoformat(),
-                )
-            )
+def journal_batch(view: View, lessons: Part, marks: Part, log: Part, days: Stretch) -> Batch:
+    """The batch of one group and one stretch of days."""
+    batch = begun((*lessons.answers, *marks.answers, *log.answers))
+    told = lessons_in(lessons)
+    own = own_lessons(view, lessons)
+    others = {key_of(item) for some, _ in told for item in some if not view.is_own(item)} - {None}
+    given = _Given(own, others if marks.whole else frozenset(), marks, log)
+    for some, answer in told:
+        _add_lessons(batch, view, [item for item in some if view.is_own(item)], given, answer.origin)
+    for answer in marks.answers:
+        _add_marks(batch, view, given, items_of(answer), answer.origin)
+    for answer in log.answers:
+        _add_attendance(batch, view, entries_of(answer), answer.origin)
+    batch.covers(*_covered(view, ("lessons", "works"), lessons, days))
+    batch.covers(*_covered(view, ("marks",), marks, days))
+    batch.covers(*_covered(view, ("attendance",), replace(log, whole=log.whole and lessons.whole), days))
     return batch
+
+
+def _covered(view: View, entities: Sequence[str], part: Part, days: Stretch) -> Iterator[Scope]:
+    """What a part is complete for: the group and its subgroups, or single pupils, of whom only what is theirs is known."""
+    bounds = (Axis.LESSON_DATE, days.start.isoformat(), days.end.isoformat())
+    for entity in entities:
+        if part.whole:
+            yield from (Scope(entity, Selector.GROUP, group, *bounds) for group in view.family)
+        elif entity in {"marks", "attendance"}:
+            yield from (Scope(entity, Selector.PERSON, person, *bounds) for person in part.persons)
 
 
 class _Given:
     """What marks and log entries, broken ones included, say about lessons and works."""
 
-    def __init__(self, lessons: Sequence[Any], marks: Sequence[Any], entries: Sequence[Any]) -> None:
-        self.marks = marks
+    def __init__(self, lessons: Sequence[Any], others: AbstractSet[str | None], marks: Part, log: Part) -> None:
+        self.others = others
         self.lesson_of: dict[str, str] = {}
         self.no_works: set[str] = set()
         for lesson in lessons:
@@ -223,11 +227,18 @@ class _Given:
                     self.no_works.add(key)
                 elif key and (holder := key_of(lesson)):
                     self.lesson_of[key] = holder
-        marked = {id_of(m, "lesson") or self.lesson_of.get(id_of(m, "work") or "") for m in marks}
+        given = [m for answer in marks.answers for m in items_of(answer)]
+        marked = {id_of(m, "lesson") or self.lesson_of.get(id_of(m, "work") or "") for m in given}
+        entries = [e for answer in log.answers for e in entries_of(answer)]
         self.filled = {key for key in (*marked, *(id_of(e, "lesson") for e in entries)) if key}
 
     def is_mark(self, item: Any) -> bool:
-        """Whether an item is a mark for a lesson; marks of periods come along without one, and are read elsewhere."""
+        """Whether an item is a mark for a lesson that is read here.
+
+        Marks of periods come along without a lesson, and are read elsewhere.
+        """
+        if id_of(item, "lesson") in self.others:
+            return False
         work = id_of(item, "work")
         if work is None or work in self.lesson_of:
             return True
@@ -308,8 +319,8 @@ def _work(batch: Batch, view: View, lesson: wire.Lesson, one: wire.Work) -> Work
     )
 
 
-def _add_marks(batch: Batch, view: View, given: _Given, origin: Origin) -> None:
-    items = [item for item in given.marks if not isinstance(item, Mapping) or given.is_mark(item)]
+def _add_marks(batch: Batch, view: View, given: _Given, items: Sequence[Any], origin: Origin) -> None:
+    items = [item for item in items if not isinstance(item, Mapping) or given.is_mark(item)]
     marks = []
     for one in read_each(items, wire.Mark, batch, entity="marks", key=key_of, origin=origin):
         words = Words(batch, "Mark")

@@ -31,6 +31,9 @@ PERIOD_KINDS: Final = MappingProxyType(
     }
 )
 
+CLASSES: Final = frozenset({"class", "study_group", None})
+"""Kinds of groups that have periods and final marks of their own; a broken group may be one."""
+
 Pair = tuple[str, str]
 """A group and a subject: what a course is."""
 
@@ -88,6 +91,11 @@ def places(items: Sequence[Any], year: AcademicYear, *, college: bool) -> dict[s
         if group.year in {None, year.first}:
             found[group.id] = Place(_kind(group, college=college), _parent(group))
     return found
+
+
+def family_of(places: Mapping[str, Place], group: str) -> tuple[str, ...]:
+    """A group and its subgroups."""
+    return (group, *(g for g, p in places.items() if p.kind == "subgroup" and p.parent == group))
 
 
 def add_groups(
@@ -289,10 +297,32 @@ def _add_year(batch: Batch, answers: Mapping[str, Answer], year: AcademicYear, b
     batch.add([added], answers[without[0]].origin)
 
 
-def last_day(answer: Answer) -> date | None:
-    """The day on which a class's last period ends."""
+class ClassPeriods(NamedTuple):
+    """The periods of a class: the key of its year, the last day of all, and for each type the keys by their start."""
+
+    year: str
+    end: date | None
+    in_order: Mapping[str | None, tuple[str, ...]]
+
+
+def periods_of_classes(answers: Mapping[str, Answer], year: AcademicYear) -> dict[str, ClassPeriods]:
+    """The periods of each class that told them."""
+    years = year_periods(answers, year)
+    return {g: ClassPeriods(years[g], _last_day(answer), _in_order(items_of(answer))) for g, answer in answers.items()}
+
+
+def _last_day(answer: Answer) -> date | None:
     days = [day for item in items_of(answer) if (day := wire.day_in(_said(item, "finish")))]
     return max(days, default=None)
+
+
+def _in_order(items: Sequence[Any]) -> dict[str | None, tuple[str, ...]]:
+    places = _numbers(items)
+    found: dict[str | None, list[str]] = defaultdict(list)
+    for item in items:
+        if (key := key_of(item)) in places:
+            found[_said(item, "type")].append(key or "")
+    return {kind: tuple(sorted(set(keys), key=places.__getitem__)) for kind, keys in found.items()}
 
 
 def _numbers(items: Sequence[Any]) -> dict[str, int]:

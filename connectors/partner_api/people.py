@@ -52,21 +52,26 @@ def add_staff(batch: Batch, answer: Answer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who is in a group (`students`), and who is or was (`persons`)."""
+    """Who is in a group (`students`), and who is or was (`persons`); `whole`: these are all."""
 
     group: str
-    students: Answer
-    persons: Answer
+    students: tuple[Answer, ...]
+    persons: tuple[Answer, ...]
+    whole: bool = True
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        return self.students + self.persons
 
     def members(self, staff: set[str]) -> dict[str, bool]:
         """Pupils of the group by key, and whether they are still in it. Staff among the persons are none."""
-        here = {key: True for item in items_of(self.students) if (key := key_of(item))}
-        ever = {key: False for item in items_of(self.persons) if (key := key_of(item)) and key not in staff}
+        here = {key: True for a in self.students for item in bodies(a) if (key := key_of(item))}
+        ever = {key: False for a in self.persons for item in bodies(a) if (key := key_of(item)) and key not in staff}
         return {**ever, **here}
 
     def is_readable(self) -> bool:
         """Whether every entry has a key, so that nobody can be missed."""
-        return all(key_of(item) for answer in (self.students, self.persons) for item in items_of(answer))
+        return self.whole and all(key_of(item) for answer in self.answers for item in bodies(answer))
 
 
 class Births:
@@ -93,7 +98,7 @@ class Births:
 
 def users_of(answers: Iterable[Answer]) -> list[str]:
     """The logins of people, in a stable order."""
-    found = {user for answer in answers for item in _bodies(answer) if (user := id_of(item, "userId"))}
+    found = {user for answer in answers for item in bodies(answer) if (user := id_of(item, "userId"))}
     return sorted(found - {"0"}, key=int)
 
 
@@ -104,7 +109,7 @@ def add_people(batch: Batch, role: str, answers: Iterable[Answer], births: Birth
     for answer in answers:
         fresh = [
             one
-            for one in read_each(_bodies(answer), wire.Person, aside, entity="people", key=key_of, origin=answer.origin)
+            for one in read_each(bodies(answer), wire.Person, aside, entity="people", key=key_of, origin=answer.origin)
             if one.id not in seen and one.id not in leave_out
         ]
         seen.update(one.id for one in fresh)
@@ -136,7 +141,8 @@ def _person(batch: Batch, one: wire.Person, role: str, birth_date: str | None) -
     )
 
 
-def _bodies(answer: Answer) -> list[Any]:
+def bodies(answer: Answer) -> list[Any]:
+    """The people of an answer that is a list, or one of them."""
     body = answer.json()
     return body if isinstance(body, list) else [] if body is None else [body]
 
@@ -153,7 +159,7 @@ def add_enrolments(batch: Batch, roster: Roster, staff: set[str]) -> None:
         )
         for person, here in roster.members(staff).items()
     ]
-    batch.add(enrolments, roster.persons.origin)
+    batch.add(enrolments, roster.answers[-1].origin)
     if roster.is_readable():
         batch.covers(Scope("enrolments", Selector.GROUP, roster.group))
 
@@ -184,7 +190,7 @@ class Adopted:
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        lists = (self.roster.students, self.roster.persons) if self.roster else ()
+        lists = self.roster.answers if self.roster else ()
         return (self.group, *lists, *self.births)
 
 
@@ -192,6 +198,5 @@ def add_adopted(batch: Batch, adopted: Adopted, staff: set[str]) -> None:
     """The pupils of an adopted group who are new, and who belongs to it."""
     if adopted.roster is None:
         return
-    lists = (adopted.roster.students, adopted.roster.persons)
-    add_people(batch, "student", lists, Births(adopted.births, batch), leave_out=set(adopted.known))
+    add_people(batch, "student", adopted.roster.answers, Births(adopted.births, batch), leave_out=set(adopted.known))
     add_enrolments(batch, adopted.roster, staff)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -20,23 +20,15 @@ from connectors.errors import AccessDeniedError, ConnectorError
 from connectors.http import Answer
 from connectors.partner_api import mapper, people, wire
 from connectors.partner_api.asking import FOUND_ON_THE_WAY, Asker
-from connectors.partner_api.client import Account, PartnerApi, attempt, gathered, if_shown
-from connectors.partner_api.finals import Register, finals_batch, has_year_marks, people_in
-from connectors.partner_api.journal import Bells, View, bells_of, journal_batch, lesson_keys
-from connectors.partner_api.mapper import Pair, Place, Taught, items_of, key_of, listed
+from connectors.partner_api.client import Account, PartnerApi, attempt, gathered
+from connectors.partner_api.journal import Bells, View, bells_of, journal_batch, own_lessons
+from connectors.partner_api.mapper import CLASSES, ClassPeriods, Pair, Place, Taught, items_of, key_of, listed
+from connectors.partner_api.parts import Part, Whom, lessons_in, lessons_of, log_of, marks_of
 from connectors.partner_api.people import Births, Roster
+from connectors.partner_api.registers import FinalsReader, Registers
 
 PIECE_DAYS: Final = 28
 """Ranges longer than 30 days may be refused (portal facts, section 1.2)."""
-
-LESSONS_AT_ONCE: Final = 60
-"""Lessons in one question about the log: an address of some 1,700 characters, within what web servers allow."""
-
-_END_OF_YEAR: Final = timedelta(days=31)
-"""So long before its last period ends a class may get marks of the year."""
-
-_CLASSES: Final = frozenset({"class", "study_group", None})
-"""Kinds of groups that have periods and final marks of their own; a broken group may be one."""
 
 
 class Reader:
@@ -58,8 +50,7 @@ class Reader:
         self.work_types: dict[str, wire.WorkType] = {}
         self.teachers: dict[Pair, tuple[str, ...]] = {}
         self.members: dict[str, dict[str, bool]] = {}
-        self.years: dict[str, str] = {}
-        self.ends: dict[str, date] = {}
+        self.periods: dict[str, ClassPeriods] = {}
         self.courses: set[Pair] = set()
         self.readable: set[str] = set()
         self._school_bells: tuple[Answer | None] | None = None
@@ -88,14 +79,19 @@ class Reader:
         self.work_types = mapper.work_types(types, notes) if types else {}
         memberships = await self._memberships()
         self.teachers = mapper.taught_by(memberships, notes)
-        named = [(groups, items_of(groups))] if groups and items_of(groups) else []
-        elsewhere = [] if named else await self._groups_elsewhere(memberships.values())
-        lists = named or elsewhere
-        if not named:
+        listing = items_of(groups) if groups else []
+        if not self.account.is_of_staff:
+            self.asker.unsure.update(FOUND_ON_THE_WAY)
+            listing = []
+        elsewhere: list[tuple[Answer, list[Any]]] = []
+        self.places.update(mapper.places(listing, year, college=self.college))
+        if not self.places:  # none of this year
             self.asker.unsure.add("groups")
-        for _, items in lists:
+            elsewhere = await self._groups_elsewhere(memberships.values())
+        lists = [*([(groups, listing)] if groups else []), *elsewhere]
+        for _, items in elsewhere:
             self.places.update(mapper.places(items, year, college=self.college))
-        if groups is None and not lists:
+        if groups is None and not elsewhere:
             raise AccessDeniedError(
                 f"source {self.context.source}: the account sees no group of the school {school}; "
                 "an administrator of the school can give it the right to see the classes"
@@ -137,14 +133,25 @@ class Reader:
         return {key: answer for key, answer in zip(keys, got, strict=True) if answer}
 
     async def _groups_elsewhere(self, memberships: Iterable[Answer]) -> list[tuple[Answer, list[Any]]]:
-        """Groups that the account and the teachers are said to have, for an account that does not see the school's list."""
-        keys = sorted(self.staff | {key for key in (self.account.person,) if key})
+        """Groups that the account and the teachers are said to have, where the school's list does not show them.
+
+        Of a family's account these are the groups of its own pupils.
+        """
+        family = self.account.groups if not self.account.is_of_staff else {}
+        keys = sorted(family) or sorted(self.staff | {key for key in (self.account.person,) if key})
         walks = await gathered(
             *(self.asker.ask(f"groups of {k}", listed(self.api.groups_of(k)), optional=True) for k in keys)
         )
+        if family:
+            told = {k: [key for i in items_of(a) if (key := key_of(i))] for k, a in zip(keys, walks, strict=True) if a}
+            self.account = self.account.in_groups(told)
         own = [(answer, mapper.groups_in_context(answer)) for answer in self.account.answers]
-        taught = [(answer, mapper.groups_in_memberships(answer)) for answer in memberships]
-        return mapper.each_once([*own, *taught, *((answer, items_of(answer)) for answer in walks if answer)])
+        taught = [] if family else [(answer, mapper.groups_in_memberships(answer)) for answer in memberships]
+        found = mapper.each_once([*own, *taught, *((answer, items_of(answer)) for answer in walks if answer)])
+        known = {key_of(item) for _, items in found for item in items}
+        named = sorted({g for groups in self.account.groups.values() for g in groups} - known)
+        alone = await gathered(*(self.asker.ask(f"group {g}", self.api.group(g), optional=True) for g in named))
+        return [*found, *((answer, [answer.json()]) for answer in alone if answer)]
 
     async def _curators(self) -> tuple[dict[str, str], list[Answer]]:
         """Class teachers by class; the portal need not tell them."""
@@ -159,10 +166,10 @@ class Reader:
 
     async def _pupils(self) -> AsyncIterator[Unit]:
         rosters = [r for r in await gathered(*(self._roster(g) for g in self.places)) if r]
-        lists = [answer for r in rosters for answer in (r.students, r.persons)]
+        lists = [answer for r in rosters for answer in r.answers]
         births = await self.asker.births(lists)
         answers = (*lists, *births)
-        aside = self.staff - {key for r in rosters for item in items_of(r.students) if (key := key_of(item))}
+        aside = self.staff - {key for r in rosters for a in r.students for i in people.bodies(a) if (key := key_of(i))}
 
         def make() -> Batch:
             batch = mapper.begun(answers)
@@ -175,33 +182,39 @@ class Reader:
             yield ready(f"pupils {self.year.name}", Reading(answers, make, _digest(sorted(self.staff))))
 
     async def _roster(self, group: str) -> Roster | None:
+        """Who is in a group, as far as the account is told: of a family's at least its own pupils. Null: nothing."""
         name = f"pupils {group}"
-        students = await self.asker.ask(name, listed(self.api.students(group)))
-        persons = await self.asker.ask(name, listed(self.api.persons(group))) if students else None
-        if students is None or persons is None:
+        own = sorted(person for person, groups in self.account.groups.items() if group in groups)
+        students = await self.asker.ask(name, listed(self.api.students(group)), optional=bool(own))
+        if students:
+            persons = await self.asker.ask(name, listed(self.api.persons(group)), optional=bool(own))
+            roster = Roster(group, (students,), (persons,) if persons else (), whole=persons is not None)
+        else:
+            told = await gathered(*(self.asker.ask(name, self.api.person(person)) for person in own))
+            roster = Roster(group, tuple(answer for answer in told if answer), (), whole=False)
+        if not roster.answers:
             return None
-        roster = Roster(group, students, persons)
         self.members[group] = roster.members(self.staff)
         if not roster.is_readable():
             self.asker.unsure.add("people")
         return roster
 
     async def _periods(self) -> AsyncIterator[Unit]:
-        classes = [g for g, place in self.places.items() if place.kind in _CLASSES]
+        classes = [g for g, place in self.places.items() if place.kind in CLASSES]
         got = await gathered(*(self.asker.ask(f"periods {g}", listed(self.api.periods(g))) for g in classes))
         answers = {g: answer for g, answer in zip(classes, got, strict=True) if answer}
-        self.years = mapper.year_periods(answers, self.year)
-        self.ends = {g: end for g, answer in answers.items() if (end := mapper.last_day(answer))}
+        self.periods = mapper.periods_of_classes(answers, self.year)
+        every = len(answers) == len(classes) and "groups" not in self.asker.unsure
 
         def make() -> Batch:
             batch = mapper.begun(answers.values())
             mapper.add_periods(batch, answers, self.year)
-            if len(answers) == len(classes):
+            if every:
                 batch.covers(mapper.covers_year("periods", self.year))
             return batch
 
         if answers:
-            yield ready(f"periods {self.year.name}", Reading(tuple(answers.values()), make))
+            yield ready(f"periods {self.year.name}", Reading(tuple(answers.values()), make, _digest(every)))
 
     # -- journals ------------------------------------------------------------------------------------------------
 
@@ -216,23 +229,23 @@ class Reader:
         place = self.places[group]
         return place.kind != "subgroup" or place.parent not in self.places
 
-    def _family(self, group: str) -> tuple[str, ...]:
-        return (group, *(g for g, p in self.places.items() if p.kind == "subgroup" and p.parent == group))
-
     async def _journal(self, group: str, queue: list[str]) -> AsyncIterator[Unit]:
         bells, told = await self._bells_of(group)
         pieces = self._pieces()
-        got = await gathered(*(attempt(listed(self.api.lessons(group, p.start, p.end))) for p in pieces))
+        whom = self._whom(group)
+        got = await gathered(*(attempt(lessons_of(self.api, group, p, whom)) for p in pieces))
         taught = Taught()
-        lessons: list[tuple[Stretch, Answer]] = []
-        for piece, answer in zip(pieces, got, strict=True):
-            if isinstance(answer, ConnectorError):
-                self.asker.lose(self._piece_name(group, piece), answer)
+        lessons: list[tuple[Stretch, Part]] = []
+        for piece, part in zip(pieces, got, strict=True):
+            if isinstance(part, ConnectorError):
+                self.asker.lose(self._piece_name(group, piece), part)
                 taught.whole = False
                 continue
-            self.asker.read.append(answer.origin)
-            taught.take(items_of(answer), answer.origin)
-            lessons.append((piece, answer))
+            taught.whole &= part.whole
+            for some, answer in lessons_in(part):
+                self.asker.read.append(answer.origin)
+                taught.take(some, answer.origin)
+            lessons.append((piece, part))
         yield await self._courses(group, taught, queue, told)
         elsewhere = frozenset(queue) - {group}
         view = View(
@@ -240,14 +253,20 @@ class Reader:
             self.context.scale,
             self.work_types,
             bells,
-            self._family(group),
+            mapper.family_of(self.places, group),
             elsewhere & taught.groups(),
         )
         wanted = {piece.start for piece in self.window.pieces(PIECE_DAYS)}
-        for piece, answer in lessons:
+        for piece, part in lessons:
             name = self._piece_name(group, piece)
             if piece.start in wanted or self.window.missed(name):
-                yield Unit(name, partial(self._read_piece, group, view, piece, answer), piece.whole)
+                yield Unit(name, partial(self._read_piece, group, view, piece, part), piece.whole)
+
+    def _whom(self, group: str) -> Whom:
+        """Of whom to ask one by one, where a group as a whole is refused."""
+        own = not self.account.is_of_staff
+        members = self.members.get(group, {})
+        return Whom(tuple(p for p in sorted(members) if not own or p in self.account.groups), own)
 
     def _pieces(self) -> list[Stretch]:
         """The whole year; where dates were given, no day besides."""
@@ -288,7 +307,7 @@ class Reader:
         subjects = {k: said for k, said in own.subjects.items() if k not in self.subjects}
         self.subjects.update(subjects)
         self.courses.update(own.courses)
-        covered = self.whole and own.whole and self.places[group].kind not in _CLASSES
+        covered = self.whole and own.whole and self.places[group].kind not in CLASSES
         answers = (*told, *strangers.answers, *strangers.births, *(a for one in adopted for a in one.answers))
 
         def make() -> Batch:
@@ -324,61 +343,32 @@ class Reader:
             if self._is_by_itself(group):
                 queue.append(group)
             roster = await self._roster(group)
-            births = await self.asker.births((roster.students, roster.persons)) if roster else ()
+            births = await self.asker.births(roster.answers) if roster else ()
             adopted.append(people.Adopted(answer, roster, births, frozenset(known)))
         return adopted
 
-    async def _read_piece(self, group: str, view: View, piece: Stretch, lessons: Answer) -> Reading:
-        marks = await listed(self.api.marks(group, piece.start, piece.end)) if items_of(lessons) else None
-        keys = lesson_keys(view, lessons)
-        parts = [keys[n : n + LESSONS_AT_ONCE] for n in range(0, len(keys), LESSONS_AT_ONCE)]
-        logs = await gathered(*(listed(self.api.log_entries(part)) for part in parts))
-        make = partial(journal_batch, view, lessons, marks, logs, piece)
-        context = _digest(self.work_types, view.bells, view.family, sorted(view.elsewhere))
-        return Reading([a for a in (lessons, marks, *logs) if a], make, context)
+    async def _read_piece(self, group: str, view: View, piece: Stretch, lessons: Part) -> Reading:
+        whom = self._whom(group)
+        own = own_lessons(view, lessons)
+        marks = await marks_of(self.api, self.school, group, piece, whom) if own else Part()
+        log = await log_of(self.api, own, piece, whom)
+        make = partial(journal_batch, view, lessons, marks, log, piece)
+        read_for = [(part.whole, part.persons) for part in (lessons, marks, log)]
+        context = _digest(self.work_types, view.bells, view.family, sorted(view.elsewhere), read_for)
+        lost = [part.refused for part in (lessons, marks, log) if part.refused]
+        return Reading([a for part in (lessons, marks, log) for a in part.answers], make, context, lost)
 
     # -- marks of periods, and the end ---------------------------------------------------------------------------
 
     async def _finals(self) -> AsyncIterator[Unit]:
-        for group, place in self.places.items():
-            if place.kind in _CLASSES:
-                yield Unit(f"period marks {group}", partial(self._read_finals, group), self.whole)
-
-    async def _read_finals(self, group: str) -> Reading:
-        finals = await listed(self.api.final_marks(group))
-        family = self._family(group)
-        apart = [g for g, place in self.places.items() if place.kind in {"metagroup", None} and g not in family]
-        members = {g: self.members.get(g, {}) for g in (*family, *apart)}
-        unknown = people_in(finals).difference(*self.members.values())
-        of_pupils: list[Answer] = []
-        if has_year_marks(finals) or self._year_ends(group):
-            calls = (if_shown(self.api.all_final_marks(person, group)) for person in sorted(members[group]))
-            of_pupils = [answer for answer in await gathered(*calls) if answer]
-        courses = frozenset(pair for pair in self.courses if pair[0] in members)
-        teachers = {pair: who for pair, who in self.teachers.items() if pair[0] in members}
-        register = Register(
-            self.context.zone,
-            self.context.scale,
-            group,
-            family,
-            self.years.get(group) or mapper.year_key(self.year),
-            members,
-            courses,
-            teachers,
-            self.work_types,
-            unknown,
-        )
-        covered = self.whole and group in self.readable
-        make = partial(finals_batch, register, finals, of_pupils, covers_courses=covered)
-        context = _digest(
-            family, register.year, sorted(members.items()), sorted(courses), sorted(teachers.items()), covered,
-            sorted(unknown),
+        school = Registers(
+            zone=self.context.zone, scale=self.context.scale, year=self.year.name, no_year=mapper.year_key(self.year), places=self.places,
+            members=self.members, courses=frozenset(self.courses), teachers=self.teachers, periods=self.periods,
+            work_types=self.work_types, lists_all="groups" not in self.asker.unsure, readable=frozenset(self.readable) if self.whole else frozenset(),
         )  # fmt: skip
-        return Reading((finals, *of_pupils), make, _digest(context, self.work_types))
-
-    def _year_ends(self, group: str) -> bool:
-        end = self.ends.get(group)
-        return end is not None and self.context.today() >= end - _END_OF_YEAR
+        reader = FinalsReader(self.api, school, self.context.today(), self._whom)
+        for name, read in reader.units():
+            yield Unit(name, read, self.whole)
 
     async def _closing(self) -> AsyncIterator[Unit]:
         """What is complete now that all lists and the whole year's lessons have been read."""

@@ -20,7 +20,8 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.http import Answer, Session
-from connectors.partner_api.consent import SCOPES, code_in, page_of, state_of
+from connectors.partner_api.brand import Brand
+from connectors.partner_api.consent import code_in, page_of, state_of
 from connectors.partner_api.faults import fault
 from connectors.partner_api.wire import id_text
 
@@ -41,7 +42,7 @@ class Tokens(Protocol):
         ...
 
 
-def tokens_for(context: Context) -> Tokens:
+def tokens_for(context: Context, brand: Brand) -> Tokens:
     """The way to a token that the source's `auth` describes.
 
     Raises:
@@ -52,9 +53,9 @@ def tokens_for(context: Context) -> Tokens:
     if isinstance(auth, TokenAuth):
         return GivenToken(context, auth)
     if isinstance(auth, OAuth):
-        return RefreshedToken(context, auth)
+        return RefreshedToken(context, auth, brand)
     if isinstance(auth, PasswordAuth):
-        return PasswordToken(context, auth)
+        return PasswordToken(context, auth, brand)
     raise SourceConfigError(f"source {context.source}: auth is missing")
 
 
@@ -80,6 +81,7 @@ class RefreshedToken:
 
     context: Context
     auth: OAuth
+    brand: Brand
 
     async def get(self, session: Session, refused: str | None) -> str:
         kept = self.context.vault.load(self.context.source) or {}
@@ -98,7 +100,7 @@ class RefreshedToken:
     def page(self) -> str:
         """Where a person lets the hub in."""
         base_url = self.context.config.base_url or self.context.product.base_url or ""
-        return page_of(base_url, self.context.source, self.auth)
+        return page_of(base_url, self.context.source, self.auth, self.brand.scopes)
 
     async def begin(self, session: Session, pasted: str) -> None:
         """Takes what the person has brought back from there.
@@ -118,6 +120,10 @@ class RefreshedToken:
 
     async def _ask(self, session: Session, **given: str) -> dict[str, Any] | None:
         client = {"client_id": self.auth.client_id, "client_secret": self.auth.client_secret.reveal()}
+        if self.brand.by_form:
+            answer = await session.private("POST", _GRANT, form=client | given)
+            if not isinstance(fault(answer), UnexpectedAnswerError):
+                return _granted(answer)
         return _granted(await session.private("POST", _GRANT, json=client | given))
 
     def _keep(self, secrets: Mapping[str, str]) -> None:
@@ -130,20 +136,19 @@ class PasswordToken:
 
     context: Context
     auth: PasswordAuth
+    brand: Brand
 
     async def get(self, session: Session, refused: str | None) -> str:
         source, auth = self.context.source, self.auth
         kept = self.context.vault.load(source) or {}
         if kept.get("login") == auth.login and (token := _living(kept, refused, self.context.clock())):
             return token
-        if not auth.client_id or not auth.client_secret:
-            raise SourceConfigError(f"source {source}: auth of kind password needs client_id and client_secret here")
         body = {
             "client_id": auth.client_id,
-            "client_secret": auth.client_secret.reveal(),
+            "client_secret": auth.client_secret.reveal() if auth.client_secret else None,
             "username": auth.login,
             "password": auth.password.reveal(),
-            "scope": ",".join(auth.scopes or SCOPES),
+            "scope": ",".join(auth.scopes or self.brand.scopes),
         }
         grant = _granted(await session.private("POST", _BY_CREDENTIALS, json=body))
         if not grant:
@@ -196,8 +201,9 @@ def _to_keep(grant: Mapping[str, Any], now: datetime) -> dict[str, str]:
 class PartnerManner:
     """The partner API's way with HTTP: one header with the token, errors as objects."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, brand: Brand) -> None:
         self._context = context
+        self._brand = brand
         self._tokens: Tokens | None = None
         self._token: str | None = None
 
@@ -208,5 +214,5 @@ class PartnerManner:
         return fault(answer)
 
     async def sign_in(self, session: Session, *, expired: bool) -> None:
-        self._tokens = self._tokens or tokens_for(self._context)
+        self._tokens = self._tokens or tokens_for(self._context, self._brand)
         self._token = await self._tokens.get(session, self._token if expired else None)

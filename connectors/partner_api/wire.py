@@ -187,13 +187,12 @@ class User(Coded):
 class Context(Coded):
     """What an account is and sees."""
 
-    known: ClassVar = _names(
-        "userId avatarUrl children eduGroups splitId firstName lastName middleName shortName groupIds"
-    )
+    known: ClassVar = _names("userId avatarUrl eduGroups splitId firstName lastName middleName shortName groupIds")
     person: OptionalId = Field(default=None, alias="personId")
     roles: Items = Field(default_factory=list)
     school_ids: Ids = Field(default_factory=list, alias="schoolIds")
     schools: Items = Field(default_factory=list)
+    children: Items = Field(default_factory=list)
 
 
 class School(Coded):
@@ -311,8 +310,7 @@ class Lesson(Coded):
 
 class Work(Coded):
     known: ClassVar = _names(
-        "markType markCount displayInJournal status eduGroup tasks periodNumber isImportant createdBy files "
-        "oneDriveLinks"
+        "markType markCount displayInJournal status eduGroup tasks isImportant createdBy files oneDriveLinks"
     )
     id: Id
     type: Text = None
@@ -321,6 +319,7 @@ class Work(Coded):
     subject: OptionalId = Field(default=None, alias="subjectId")
     text: Text = None
     period_type: Text = Field(default=None, alias="periodType")
+    period_number: int | None = Field(default=None, alias="periodNumber")
     target: OptionalDay = Field(default=None, alias="targetDate")
     sent: Moment = Field(default=None, alias="sentDate")
 

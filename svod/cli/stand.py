@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
@@ -88,14 +89,11 @@ def make_standin(
     if product.standin is None:
         raise SourceConfigError(f"{portal} has no stand-in; there are: {', '.join(KNOWN)}")
     asked: Literal["school", "college"] = "college" if (kind or product.kind) == "college" else "school"
-    institution = make_institution(
-        key or name,
-        asked,
-        students=students,
-        seed=seed,
-        now=frame.clock(),
-        zone=ZoneInfo(product.timezone or "Europe/Moscow"),
-    )
+    zone = ZoneInfo(product.timezone or "Europe/Moscow")
+    now = frame.clock()
+    if product.ended:
+        now = min(now, datetime.combine(product.ended, time(18), zone))
+    institution = make_institution(key or name, asked, students=students, seed=seed, now=now, zone=zone)
     module, _, function = product.standin.partition(":")
     made: StandIn = getattr(importlib.import_module(module), function)(institution)
     if made.lay is not None:

@@ -169,7 +169,6 @@ class TestWhatAnImportGives:
     @pytest.mark.parametrize(
         "standin",
         [
-            pytest.param(lambda: school(students=60), id="a school in November"),
             pytest.param(lambda: school(kind="college"), id="a college"),
             pytest.param(
                 lambda: school(NOVEMBER.astimezone(OMSK), official_codes=True, errors_with_200=True, lists_year=True),
@@ -214,44 +213,8 @@ class TestWhatAnImportGives:
         assert statuses["present"]
         assert sum(statuses.values()) - statuses["present"] == sum(a.lesson in held for a in place.absences.values())
 
-    def test_with_every_tenth_answer_at_fault(self) -> None:
-        made = school()
-        got, door = read(made, Faults(rate=0.1))
-        assert differing(made, got) == []
-        assert not got.failed
-        assert got.digests == untroubled().digests
-        assert door.visits.methods["GET"] > 150
-
-    def test_the_order_in_which_answers_come_does_not_matter(self) -> None:
-        got, _ = read(school(), concurrency=16)
-        assert got.digests == untroubled().digests
-        assert got.records == untroubled().records
-
-    def test_what_was_edited_in_between(self) -> None:
-        made = school()
-        made.institution.edit()
-        got, _ = read(made)
-        assert differing(made, got) == []
-        before = untroubled().digests
-        same = {n for n, d in before.items() if got.digests.get(n) == d}
-        assert same
-        assert same != set(before)
-
 
 class TestDates:
-    def test_nothing_outside_explicit_dates_is_asked_for_or_taken(self) -> None:
-        got, door = autumn()
-        spans = [re.findall(r"\d{4}-\d\d-\d\d", p) for p in door.visits.paths]
-        spans = [span for span in spans if span]
-        assert spans
-        assert all("2026-09-01" <= first <= last <= "2026-09-25" for first, last in spans)
-        made = school()
-        inside = {r.key for r in made.truth() if entity_of(r) == "lessons" and "2026-09-01" <= r.date <= "2026-09-25"}
-        wanted = [r for r in made.truth() if entity_of(r) not in DATED or _lesson_of(r) in inside]
-        works = {r.key for r in wanted if entity_of(r) == "works"}
-        wanted += [r for r in made.truth() if entity_of(r) == "marks" and r.work in works]
-        assert differences(wanted, got.records, MOSCOW) == []
-
     def test_units_are_named_after_the_grid_and_cut_ones_are_not_whole(self) -> None:
         got, _ = read(school(), window=Window(YEAR, date(2026, 10, 5), date(2026, 10, 30), explicit=True))
         cut = {name: batch for name, batch in got.batches if name.startswith("lessons ")}
@@ -469,23 +432,11 @@ class TestVariants:
 
 
 class TestManners:
-    def test_it_only_reads(self) -> None:
-        _, door = read(school(), window=AUTUMN, auth="oauth")
-        posts = [p for p in door.visits.paths if p.endswith("/users/many") or "authorizations" in p]
-        assert set(door.visits.methods) == {"GET", "POST"}
-        assert door.visits.methods["POST"] == len(posts)
-        assert Counter(posts)["/v2.0/authorizations"] == 1
-
     def test_marks_are_asked_for_only_where_there_are_lessons(self) -> None:
         _, door = read(school())
         asked = Counter(m[1] for p in door.visits.paths if (m := re.search(r"/(marks|lessons)/\d{4}-", p)))
         assert 0 < asked["marks"] < asked["lessons"]
         assert not [p for p in door.visits.paths if "/marks/2027-07" in p]
-
-    def test_it_keeps_the_limits(self) -> None:
-        _, door = read(school(), window=AUTUMN, requests_per_second=60, concurrency=2)
-        assert door.visits.most_at_once <= 2
-        assert door.visits.busiest_second() <= 60
 
     @pytest.mark.parametrize("auth", ["oauth", "password"])
     def test_a_token_that_ends_midway_is_renewed(self, auth: str) -> None:
@@ -521,18 +472,6 @@ class TestManners:
         assert seen
         assert office.given not in str(caught.value)
 
-    def test_nothing_secret_is_kept_or_told(self, tmp_path: Path) -> None:
-        made = school()
-        archive = FolderArchive(tmp_path)
-        vault = MemoryVault()
-        got, _ = read(made, window=AUTUMN, auth="password", archive=archive, vault=vault)
-        kept = [archive.get(p.parent.name + p.stem) for p in tmp_path.glob("*/*.zst")]
-        assert len(kept) > 30
-        told = "\n".join([*(o.request for _, b in got.batches for o, _ in b.blocks if o), *(k.decode() for k in kept)])
-        (tokens,) = vault.kept.values()
-        secrets = {made.auth["password"]["password"], tokens["access_token"], tokens["refresh_token"]}
-        assert not [s for s in secrets if s in told]
-
 
 class TestAccounts:
     def ask(self, standin: StandIn, what: str, **more: Any) -> Any:
@@ -565,14 +504,6 @@ class TestAccounts:
     def test_check_with_a_token_that_is_not_good(self) -> None:
         lines: list[CheckLine] = self.ask(school(), "check", secrets={"token": "0" * 32})
         assert [(line.what, line.ok) for line in lines] == [("portal", True), ("sign-in", False)]
-
-    def test_pupils_are_not_let_in(self) -> None:
-        made = school()
-        secrets = {"token": made.student["token"]}
-        lines: list[CheckLine] = self.ask(made, "check", secrets=secrets)
-        assert "pupil" in next(line.detail for line in lines if line.ok is False)
-        with pytest.raises(AccessDeniedError, match="pupil"):
-            read(made, secrets=secrets)
 
     def test_discover_lists_schools(self) -> None:
         made = school()
@@ -609,6 +540,11 @@ class Hub:
         store = Store(f"sqlite:///{self.folder / 'svod.db'}", self.clock)
         self.work = Workplace(store, archive=FolderArchive(self.folder / "raw"), patience=QUICK)
         context = make_context(self.standin, self.base, auth="token")
+        self.job = SourceJob(context.institution, context.config, FIVE)
+
+    def use(self, secrets: dict[str, str]) -> None:
+        """From now on with another sign-in."""
+        context = make_context(self.standin, self.base, auth="token", secrets=secrets)
         self.job = SourceJob(context.institution, context.config, FIVE)
 
     def clock(self) -> datetime:

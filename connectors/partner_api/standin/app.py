@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -60,7 +61,9 @@ class _Counter:
 
     def routes(self) -> Iterator[Route]:
         """Token endpoints and reads; a path that names more comes before one that takes anything."""
-        yield Route("/authorizations", self.granting(self.office.by_grant), methods=["POST"])
+        yield Route(
+            "/authorizations", self.granting(self.office.by_grant, by_form=self.office.brand.by_form), methods=["POST"]
+        )
         yield Route("/authorizations/bycredentials", self.granting(self.office.by_credentials), methods=["POST"])
         for method, path, handler in sorted(READS, key=lambda r: r[1].count("{")):
             yield Route(f"/{path}", self.reading(handler), methods=[method])
@@ -81,10 +84,10 @@ class _Counter:
         body = await _numbers(request) if request.method == "POST" else []
         return Ask(person, self.desk.roles(person), request.path_params, query, body)
 
-    def granting(self, grant: Callable[[dict[str, Any]], Any]) -> Endpoint:
+    def granting(self, grant: Callable[[dict[str, Any]], Any], *, by_form: bool = False) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             try:
-                return _json(grant(await _object(request)))
+                return _json(grant(await (_form(request) if by_form else _object(request))))
             except RefusedError as refused:
                 return self.error(request, refused.code)
 
@@ -120,6 +123,12 @@ async def _object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise RefusedError("invalidRequest")
     return body
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise RefusedError("invalidRequest")
+    return dict(parse_qsl((await request.body()).decode()))
 
 
 async def _numbers(request: Request) -> list[int]:

@@ -445,7 +445,8 @@ class Objects:
         course, period = made.courses[one.course], made.periods[one.period]
         group = made.groups[course.group]
         kind = _TYPE_OF_PERIOD[one.kind]
-        places = [p.id for p in made.periods_of(group)]
+        home = made.class_of(one.student) if group.kind == "metagroup" else None
+        places = [p.id for p in made.periods_of(home or group)]
         return {
             **ids("id", PERIOD_WORK + one.id),
             "type": WORK_TYPES[kind - 1][0],

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from connectors.partner_api.standin.tokens import CLIENT, TokenOffice
+from connectors.partner_api.standin.tokens import TokenOffice
 
 _COOKIE: Final = "DnevnikAuth_a"
 _RESULT: Final = "/oauth2/Authorization/Result"
+_PATIENCE: Final = 3
 _WRONG: Final = "<p>Ошибка в логине или пароле</p>"
 
 
@@ -42,7 +43,7 @@ class Pages:
         given = await _given(request)
         back = given.get("ReturnUrl", "")
         if not self._office.knows(given.get("login", ""), given.get("password", "")):
-            return _form(back, _WRONG)
+            return _form(back, _WRONG, self._office.wrong)
         there = back if back.startswith("/") and not back.startswith("//") else "/oauth2"
         response = RedirectResponse(there, 302)
         response.set_cookie(_COOKIE, self._office.session, httponly=True)
@@ -51,7 +52,7 @@ class Pages:
     async def consent(self, request: Request) -> Response:
         """Who asks, and what for; first of all who is there."""
         asked = dict(request.query_params)
-        if asked.get("client_id") != CLIENT["client_id"] or asked.get("response_type") != "code":
+        if asked.get("client_id") != self._office.client["client_id"] or asked.get("response_type") != "code":
             return _page("<p>Приложение не зарегистрировано</p>", 400)
         if request.cookies.get(_COOKIE) != self._office.session:
             back = urlencode({"ReturnUrl": f"{request.url.path}?{request.url.query}"})
@@ -85,9 +86,14 @@ async def _given(request: Request) -> dict[str, str]:
     return {**request.query_params, **dict(parse_qsl(body))}
 
 
-def _form(back: str, above: str = "") -> Response:
+def _form(back: str, above: str = "", wrong: int = 0) -> Response:
+    """The form; after several wrong passwords it says so, and shows a captcha (whose text is not looked at)."""
+    hidden = {"ReturnUrl": back}
     fields = '<input name="login"><input name="password" type="password"><button>Войти</button>'
-    return _page(f'{above}<form method="post" action="/login/">{_hidden({"ReturnUrl": back})}{fields}</form>')
+    if wrong >= _PATIENCE:
+        hidden |= {"exceededAttempts": "True", "Captcha.Id": f"{wrong:032x}"}
+        fields = f'<input name="Captcha.Input">{fields}'
+    return _page(f'{above}<form method="post" action="/login/">{_hidden(hidden)}{fields}</form>')
 
 
 def _hidden(values: dict[str, str]) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
+from connectors.partner_api.brand import Brand
 from connectors.partner_api.standin.desk import refuse
 from connectors.standins.region import Person
 
-CLIENT: Final = {
-    "client_id": "00000000-0000-4000-8000-000000000001",
-    "client_secret": "00000000-0000-4000-8000-000000000002",
-}
 _SECONDS: Final = 2_592_000
 
 
@@ -29,10 +27,14 @@ class Holding:
 class TokenOffice:
     """Grants tokens to two people: one of staff, one pupil.
 
-    A refresh token is good once: the grant brings the next one. `revoke` ends an access token at once.
+    A refresh token is good once: the grant brings the next one. `revoke` ends an access token at once. `client` is the
+    partner's registration, of which every brand has its own; `wrong` says how often in a row a password was wrong.
     """
 
-    def __init__(self, staff: Person, pupil: Person, calls: int | None) -> None:
+    def __init__(self, brand: Brand, staff: Person, pupil: Person, calls: int | None) -> None:
+        self.brand = brand
+        self.client = {name: self._uuid(f"{brand} {name}") for name in ("client_id", "client_secret")}
+        self.wrong = 0
         self._staff = staff
         self._calls = calls
         self._numbers = count(1)
@@ -48,6 +50,10 @@ class TokenOffice:
 
     def _new(self, what: str) -> str:
         return hashlib.sha256(f"{what} {next(self._numbers)}".encode()).hexdigest()[:32]
+
+    @staticmethod
+    def _uuid(what: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, what))
 
     def revoke(self, token: str) -> None:
         """Ends a token."""
@@ -73,8 +79,10 @@ class TokenOffice:
         return holding.person
 
     def knows(self, login: str, password: str) -> bool:
-        """Whether these are the login and password of the one who may sign in."""
-        return (login, password) == (self.login, self.password)
+        """Whether these are the login and password of the one who may sign in; wrong ones in a row are counted."""
+        knows = (login, password) == (self.login, self.password)
+        self.wrong = 0 if knows else self.wrong + 1
+        return knows
 
     def code(self) -> str:
         """A code for the one who has signed in; it is good once."""
@@ -104,9 +112,8 @@ class TokenOffice:
             refuse("authorizationFailed")
         return self._grant()
 
-    @staticmethod
-    def _check_client(body: Mapping[str, Any]) -> None:
-        if any(body.get(name) != value for name, value in CLIENT.items()):
+    def _check_client(self, body: Mapping[str, Any]) -> None:
+        if any(body.get(name) != value for name, value in self.client.items()):
             refuse("invalidRequest")
 
     def _grant(self) -> dict[str, Any]:
@@ -119,7 +126,7 @@ class TokenOffice:
             "expiresIn": _SECONDS,
             "expiresIn_str": str(_SECONDS),
             "refreshToken": refresh,
-            "scope": "CommonInfo,ContactInfo,FriendsAndRelatives,EducationalInfo",
+            "scope": ",".join(self.brand.scopes),
             "user": user,
             "user_str": str(user),
         }
