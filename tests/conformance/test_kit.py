@@ -19,9 +19,6 @@ PRODUCTS = [
 ]
 
 OPEN: Final = {
-    ("asurso/school", "account"): "the school is named by its short name, discover gives its number",
-    ("asurso/school", "coverage"): "what has left with its pupil stays in the diaries that were read before",
-    ("asurso/school", "unknown-words"): "attendance of a lesson with an unknown kind of term is not told",
     ("dnevnik/api", "coverage"): "marks of a period of a pupil who has vanished from everything stay in a metagroup",
     ("mosreg/myschool", "nothing-declared-in-vain"): "the stand-in sends no СНИЛС",
     ("mosreg/myschool", "replay"): "answers without records are not noted, so that a replay does not find them",
