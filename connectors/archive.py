@@ -12,7 +12,7 @@ from typing import Protocol
 import zstandard
 
 from canonical.writing import private_folder
-from connectors.errors import ArchiveError
+from connectors.errors import ArchiveError, DamagedAnswerError
 
 
 class Archive(Protocol):
@@ -42,7 +42,7 @@ class Archive(Protocol):
         Raises:
             KeyError: it is not here.
             ArchiveError: it cannot be read.
-            ValueError: what is here is not what was put.
+            DamagedAnswerError: what is here is not what was put.
 
         """
         ...
@@ -104,7 +104,10 @@ class FolderArchive:
         except zstandard.ZstdError:
             body = b""
         if digest(body) != sha256:
-            raise ValueError(f"{self.path(sha256)}: damaged, its content does not match its name")
+            raise DamagedAnswerError(
+                f"the raw archive's file {self.path(sha256)} is damaged: its content does not match its name; put it back "
+                "from a backup, or delete it and read the portal again (svod import --full)"
+            )
         return body
 
     def _cannot_be(self, what: str, error: OSError) -> ArchiveError:

@@ -25,7 +25,7 @@ from canonical.batch import Batch, Origin
 from canonical.scales import Scale
 from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
-from connectors.errors import SourceConfigError
+from connectors.errors import ConnectorError, SourceConfigError
 from connectors.http import Answer, Manner, Session, may_be_sent
 
 log = logging.getLogger("svod.secrets")
@@ -503,3 +503,12 @@ def ready(name: str, reading: Reading, *, whole: bool = True) -> Unit:
         return reading
 
     return Unit(name, read, whole)
+
+
+def failed(name: str, error: ConnectorError) -> Unit:
+    """A unit that could not be read."""
+
+    async def read() -> Reading:
+        raise error
+
+    return Unit(name, read)

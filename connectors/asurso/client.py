@@ -149,6 +149,11 @@ async def unless_denied(ask: Coroutine[Any, Any, T]) -> T | None:
         return None
 
 
+def is_refusal(error: ConnectorError) -> bool:
+    """Whether the portal does not let the account have something, for good; else it may be there all the same."""
+    return isinstance(error, (AccessDeniedError, NotFoundError))
+
+
 async def all_of(asks: Iterable[Coroutine[Any, Any, T]]) -> list[T | ConnectorError]:
     """Asks several things at once. What concerns one of them alone stands in the place of its answer.
 

@@ -15,10 +15,10 @@ from canonical.batch import Batch
 from canonical.years import AcademicYear
 from connectors.asurso import mapper
 from connectors.asurso.checks import check
-from connectors.asurso.client import Client, all_of, unless_denied
+from connectors.asurso.client import Client, all_of, is_refusal, unless_denied
 from connectors.asurso.coverage import Progress, of_everything
 from connectors.asurso.directory import Directory, by_number, id_of
-from connectors.asurso.group import GroupReading, failed
+from connectors.asurso.group import GroupReading
 from connectors.asurso.student import own_rows
 from connectors.contract import (
     CheckLine,
@@ -29,6 +29,7 @@ from connectors.contract import (
     Unit,
     Window,
     digest_of,
+    failed,
     ready,
 )
 from connectors.errors import ConnectorError
@@ -143,7 +144,7 @@ class SpoConnector:
         plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
         adding = await all_of(unless_denied(ask) for ask in plans)
         for answer in (students, *needed, *adding):
-            if isinstance(answer, ConnectorError) and answer.retry:
+            if isinstance(answer, ConnectorError) and not is_refusal(answer):
                 raise answer
         departments, specialities, subjects, calendars = (a if isinstance(a, Answer) else None for a in adding)
         employees, groups, journals = needed

@@ -18,18 +18,9 @@ from connectors.asurso.gradebooks import Gradebook, gradebooks
 from connectors.asurso.journal import Surroundings, has_holes, read_page
 from connectors.asurso.sheets import SheetOf, read_sheet, speaks_of
 from connectors.asurso.structure import Page, Structure, page_of, structure
-from connectors.contract import Context, Reading, Unit, Window, ready
+from connectors.contract import Context, Reading, Unit, Window, failed, ready
 from connectors.errors import ConnectorError, UnexpectedAnswerError
 from connectors.http import Answer
-
-
-def failed(name: str, error: ConnectorError) -> Unit:
-    """A unit that could not be read."""
-
-    async def read() -> Reading:
-        raise error
-
-    return Unit(name, read)
 
 
 class GroupReading:

@@ -39,12 +39,11 @@ from connectors.asurso import wire
 from connectors.asurso.client import Client
 from connectors.asurso.directory import Directory, by_number, id_of
 from connectors.asurso.forms import as_date, day, folded, instant, mark_value
-from connectors.asurso.group import failed
 from connectors.asurso.sheets import SheetOf, read_sheet
 from connectors.asurso.signin import OwnStudent
 from connectors.asurso.structure import TaughtCourse
 from connectors.asurso.words import ATTENDANCE, CONTROLS, HOME, LESSON_KINDS, PERIOD_KINDS
-from connectors.contract import Context, Reading, Unit, Window, ready
+from connectors.contract import Context, Reading, Unit, Window, failed, ready
 from connectors.errors import ConnectorError, UnexpectedAnswerError
 from connectors.http import Answer
 from connectors.wire import Wire, Words, as_list, note_drift, reason

@@ -13,7 +13,7 @@ from canonical.toml_files import ConfigError
 from canonical.years import AcademicYear
 from connectors.archive import digest
 from connectors.contract import CheckLine, Context, Reading, RemoteInstitution, Unit, Window, ready
-from connectors.errors import SourceConfigError
+from connectors.errors import ConnectorError, DamagedAnswerError, SourceConfigError
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import Layout, load_layout
 from connectors.files.layouts.pages import read_pages
@@ -162,6 +162,7 @@ class _Content:
 
         Raises (when it is called):
             UnreadableFileError: the file cannot be read, or no layout fits it.
+            DamagedAnswerError: a replay does not find it whole.
 
         """
 
@@ -174,14 +175,14 @@ class _Content:
         return make
 
     @cached_property
-    def _account(self) -> tuple[Account, Mapping[str, UnreadableFileError]]:
+    def _account(self) -> tuple[Account, Mapping[str, ConnectorError]]:
         context = self._context
         account = Account(context.institution.kind, context.scale, context.pseudonym)
-        broken: dict[str, UnreadableFileError] = {}
+        broken: dict[str, ConnectorError] = {}
         for name, (origin, body) in self._files.items():
             try:
                 chosen = choose(self._layouts, body(), name, context.scale, self._year)
-            except UnreadableFileError as error:
+            except (UnreadableFileError, DamagedAnswerError) as error:
                 broken[name] = error
             else:
                 account.take(ReadFile(name, origin, read_pages(chosen.fit, chosen.book, name, chosen.setting)))

@@ -14,13 +14,14 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.responses import HTMLResponse
 
 from canonical.cleaning import decode
 from canonical.coverage import Axis, Selector
 from canonical.entities import entity_of
 from canonical.years import AcademicYear
 from connectors.archive import NoArchive
-from connectors.asurso.standin import LOGIN, PASSWORD, Portal, hashed, make
+from connectors.asurso.standin import LOGIN, PAGE, PASSWORD, Portal, hashed, make
 from connectors.asurso.standin_answers import Answers
 from connectors.conformance.harness import (
     QUICK,
@@ -258,8 +259,8 @@ class TestManners:
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             counted[0] += 1
-            state.maintenance = 503 if counted[0] >= 20 and scope["method"] == "GET" else None
-            await real(scope, receive, send)
+            away = counted[0] >= 20 and scope["method"] == "GET"
+            await (HTMLResponse(PAGE, 503) if away else real)(scope, receive, send)
 
         standin.app = app
         with pytest.raises(UnavailableError):

@@ -20,7 +20,7 @@ from canonical.years import AcademicYear, Stretch
 from connectors.archive import digest
 from connectors.asurso.school import structure, wire
 from connectors.asurso.school.checks import GIVES, check
-from connectors.asurso.school.client import Client, Form, all_of, unless_denied
+from connectors.asurso.school.client import Client, Form, all_of, is_refusal, unless_denied
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenWork
 from connectors.asurso.school.finals import Around, period_marks
 from connectors.asurso.school.journal import Evidence, Home, Surroundings, Timetable, course_of, journal
@@ -37,6 +37,7 @@ from connectors.contract import (
     Unit,
     Window,
     digest_of,
+    failed,
     ready,
 )
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
@@ -207,7 +208,7 @@ class Listing:
 
 def _needed(answer: Answered) -> Answered:
     """An answer, or that the account may not have it; that it is useless must stop the source."""
-    if isinstance(answer, ConnectorError) and answer.retry:
+    if isinstance(answer, ConnectorError) and not is_refusal(answer):
         raise answer
     return answer
 
@@ -249,15 +250,6 @@ def _keeping(asked: Sequence[Origin], strange: Iterable[str] = ()) -> Batch:
 def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """The items in runs of so many."""
     return (items[n : n + size] for n in range(0, len(items), size))
-
-
-def failed(name: str, error: ConnectorError) -> Unit:
-    """A unit that could not be read."""
-
-    async def read() -> Reading:
-        raise error
-
-    return Unit(name, read)
 
 
 def _unit(name: str, answer: Answered, make: Any, context: str = "") -> Unit:
@@ -359,7 +351,7 @@ class Run:
                     read.add(student)
                 except ConnectorError as error:
                     lost.append(failed(f"diary/{student}/{piece.start}", error))
-                    if error.retry:
+                    if not is_refusal(error):
                         evidence.unsure.add(student)
         if evidence.unsure:  # whose lessons theirs are is not known: those of their classes may be
             classes = {self._lists.class_of[s] for s in evidence.unsure}
@@ -431,7 +423,7 @@ class Run:
             except ConnectorError as error:
                 lost.append(failed(f"attendance/{student}/{piece.start}", error))
                 spans.pop(student, None)
-                if error.retry:
+                if not is_refusal(error):
                     evidence.unsure.add(student)
                 continue
             evidence.others.append(answer.origin)
