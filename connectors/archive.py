@@ -11,8 +11,9 @@ from typing import Protocol
 
 import zstandard
 
+from canonical.batch import Origin
 from canonical.writing import private_folder
-from connectors.errors import ArchiveError, DamagedAnswerError
+from connectors.errors import ArchiveError, DamagedAnswerError, NotFoundError
 
 
 class Archive(Protocol):
@@ -46,6 +47,20 @@ class Archive(Protocol):
 
         """
         ...
+
+
+def body_of(archive: Archive, origin: Origin) -> bytes:
+    """What was answered once.
+
+    Raises:
+        NotFoundError: it is no longer kept.
+        DamagedAnswerError: it is not what was put.
+
+    """
+    try:
+        return archive.get(origin.sha256)
+    except KeyError:
+        raise NotFoundError(f"{origin.request}: its answer {origin.sha256} is no longer in the raw archive") from None
 
 
 def digest(body: bytes) -> str:

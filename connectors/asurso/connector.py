@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
 from connectors.asurso import mapper
 from connectors.asurso.checks import check
@@ -19,7 +19,7 @@ from connectors.asurso.client import Client, all_of, is_refusal, unless_denied
 from connectors.asurso.coverage import Progress, of_everything
 from connectors.asurso.directory import Directory, by_number, id_of
 from connectors.asurso.group import GroupReading
-from connectors.asurso.student import own_rows
+from connectors.asurso.student import own_rows, own_students
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -100,11 +100,13 @@ class SpoConnector:
         With a student's or a parent's account: the days and marks of their own.
         """
         (students,) = await all_of([self._client.students()])
-        tenant = self._client.manner.tenant
-        if tenant and tenant.permissions is None and tenant.students:
-            async for unit in own_rows(self._context, self._client, window, tenant.students):
+        kept, own = own_students(self._context, self._client.manner.tenant)
+        if kept and own:
+            async for unit in own_rows(self._context, self._client, window, own, kept):
                 yield unit
             return
+        if kept:
+            yield ready("account", Reading([kept], partial(_keeping, kept)))
         lists = await self._lists(students)
         directory = Directory.of(
             students=_read(lists.students),
@@ -171,6 +173,13 @@ class SpoConnector:
 
 def _read(answer: Answered | ConnectorError) -> Answered | None:
     return None if isinstance(answer, ConnectorError) else answer
+
+
+def _keeping(kept: Origin) -> Batch:
+    """A batch of no records, so that a replay finds the answer."""
+    batch = Batch()
+    batch.add([], kept)
+    return batch
 
 
 def _unit(name: str, answer: Answered | ConnectorError, make: Callable[[Answered], Batch], context: str = "") -> Unit:

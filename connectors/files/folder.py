@@ -11,9 +11,9 @@ from typing import Final
 from canonical.batch import Batch, Origin
 from canonical.toml_files import ConfigError
 from canonical.years import AcademicYear
-from connectors.archive import digest
+from connectors.archive import body_of, digest
 from connectors.contract import CheckLine, Context, Reading, RemoteInstitution, Unit, Window, ready
-from connectors.errors import ConnectorError, DamagedAnswerError, SourceConfigError
+from connectors.errors import ConnectorError, DamagedAnswerError, NotFoundError, SourceConfigError
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import Layout, load_layout
 from connectors.files.layouts.pages import read_pages
@@ -78,10 +78,10 @@ class LayoutFolder:
         context = self._context
         files: _Files = {}
         listed = context.find(_LIST) if context.find else None
-        for name in json.loads(context.archive.get(listed.sha256)) if listed else ():
+        for name in json.loads(body_of(context.archive, listed)) if listed else ():
             origin = context.find(f"FILE {name}") if context.find else None
             if origin:
-                files[name] = origin, lambda origin=origin: context.archive.get(origin.sha256)  # type: ignore[misc]
+                files[name] = origin, lambda origin=origin: body_of(context.archive, origin)  # type: ignore[misc]
         return listed, files
 
     def _origin(self, request: str, body: bytes) -> Origin:
@@ -182,7 +182,7 @@ class _Content:
         for name, (origin, body) in self._files.items():
             try:
                 chosen = choose(self._layouts, body(), name, context.scale, self._year)
-            except (UnreadableFileError, DamagedAnswerError) as error:
+            except (UnreadableFileError, DamagedAnswerError, NotFoundError) as error:
                 broken[name] = error
             else:
                 account.take(ReadFile(name, origin, read_pages(chosen.fit, chosen.book, name, chosen.setting)))

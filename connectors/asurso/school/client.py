@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
+from connectors.archive import body_of
 from connectors.asurso.school.hub import hub, task_of
 from connectors.asurso.school.signin import SchoolManner
 from connectors.contract import Context
@@ -216,10 +217,7 @@ class Client:
         origin = self._context.find(asked) if self._context.find else None
         if origin is None:
             raise NotFoundError(f"{asked}: not in the raw archive")
-        try:
-            return Answer(200, {}, self._context.archive.get(origin.sha256), origin)
-        except KeyError:
-            raise NotFoundError(f"{asked}: its page is no longer in the raw archive") from None
+        return Answer(200, {}, body_of(self._context.archive, origin), origin)
 
     async def _prepare(self) -> None:
         """What the portal's own page asks first (portal facts B4.2); the answer means nothing."""
