@@ -218,6 +218,7 @@ class SourceConfig(BaseModel):
     path: str | None = None
     layout: str | tuple[str, ...] | None = None
     partial: bool = False
+    history: bool = False
     har: str | None = None
 
     @model_validator(mode="after")
@@ -235,7 +236,8 @@ class Product(BaseModel):
 
     `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
     function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say, or,
-    where it `says_what_comes`, may say if its files hold them;
+    where it `says_what_comes`, may say if its files hold them; `history` is what it says besides where a source asks for
+    `history`, and empty where there is nothing of the kind;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
     of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
     have the same.
@@ -258,8 +260,14 @@ class Product(BaseModel):
     timezone: str | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
+    history: dict[str, tuple[str, ...]] = {}
     says_what_comes: bool = False
     limits: tuple[str, ...] = ()
+
+    def says(self, config: SourceConfig) -> dict[str, tuple[str, ...]]:
+        """What a source of it says: entity -> fields, `key` among them; with `history` what that adds."""
+        more = self.history if config.history else {}
+        return {e: ("key", *fields, *more.get(e, ())) for e, fields in self.capabilities.items()}
 
 
 Tier = Literal["draft", "bronze", "silver", "gold"]

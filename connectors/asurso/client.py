@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Final, TypeVar
 
 from connectors.asurso.directory import STUDENTS
+from connectors.asurso.movement import decrees_alone
 from connectors.asurso.signin import SECURITY, StaffManner
 from connectors.contract import Context
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
@@ -81,6 +82,10 @@ class Client:
             enough = had >= total if isinstance(total, int) else len(items) < size
             if most or not items or enough:
                 return answers
+
+    async def decrees(self, student: str) -> Answer:
+        """A pupil's card, of which nothing but the decrees is kept."""
+        return await self._session.get(f"/services/people/students/{student}", keep=decrees_alone)
 
     async def journal_groups(self) -> Answer:
         """Groups whose journals the account may see."""

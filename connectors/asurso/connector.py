@@ -14,6 +14,7 @@ from typing import TypeVar
 from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
 from connectors.asurso import mapper
+from connectors.asurso.cards import Cards
 from connectors.asurso.checks import check
 from connectors.asurso.client import Client, all_of, is_refusal, unless_denied
 from connectors.asurso.coverage import Progress, of_everything
@@ -82,7 +83,7 @@ class SpoConnector:
 
     async def check(self) -> list[CheckLine]:
         """Whether the portal can be reached, the account is good, and what it may read."""
-        return await check(self._client, self._context.today())
+        return await check(self._client, self._context.today(), history=self._context.config.history)
 
     async def discover(self) -> list[RemoteInstitution]:
         """The institutions (tenants) that the account belongs to."""
@@ -123,9 +124,20 @@ class SpoConnector:
         said = journals.json() if journals else None
         with_journal = {number for item in as_list(said, where="student-groups") if (number := id_of(item))}
         placed = {who.group for who in (directory.students or {}).values() if who.group}
-        for group in sorted({*directory.levels, *with_journal, *placed}, key=by_number):
-            reading = GroupReading(self._context, self._client, window, directory, progress, group)
+        cards = Cards(self._client, directory) if self._context.config.history else None
+        if cards:
+            await cards.of_everybody()
+            progress.movement = cards.movement.whole
+        groups = {*directory.levels, *with_journal, *placed}
+        for group in sorted(groups, key=by_number):
+            reading = GroupReading(self._context, self._client, window, directory, progress, group, cards)
             async for unit in reading.units(with_journal=group in with_journal if said is not None else None):
+                yield unit
+        if cards:
+            people = {directory.student_key(number) for number in directory.students or ()}
+            batch = cards.movement.elsewhere(groups, people)
+            yield ready("decrees", Reading(cards.origins, partial(_as_it_is, batch)))
+            for unit in (*cards.lost,):
                 yield unit
         plans = lists.subjects is not None and lists.calendars is not None
         current = AcademicYear.of(self._context.today())
@@ -173,6 +185,10 @@ class SpoConnector:
 
 def _read(answer: Answered | ConnectorError) -> Answered | None:
     return None if isinstance(answer, ConnectorError) else answer
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 def _keeping(kept: Origin) -> Batch:

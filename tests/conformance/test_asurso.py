@@ -23,6 +23,7 @@ from canonical.years import AcademicYear
 from connectors.archive import NoArchive
 from connectors.asurso.standin import LOGIN, PAGE, PASSWORD, Portal, hashed, make
 from connectors.asurso.standin_answers import Answers
+from connectors.conformance.bench import KeepingArchive
 from connectors.conformance.harness import (
     QUICK,
     Collected,
@@ -153,6 +154,40 @@ class TestWhatAnImportGives:
         assert differing(standin, got) == []
         assert got.failed == {}
         assert door.visits.methods.keys() <= {"GET", "POST", "DELETE"}
+
+    def test_history_adds_who_moved_when_and_by_which_order(self) -> None:
+        standin, archive = college(), KeepingArchive()
+        got, _ = read(standin, archive=archive, options={"history": True})
+        assert not got.failed
+        assert not got.rejects
+        view = portal(standin).view
+        shown = 0
+        for group in view.groups():
+            for member in group.members:
+                record: Any = got.records["enrolments"][f"{50000 + member.person}:{view.group(group)}"]
+                stays = {"transferred": "transferred", "expelled": "expelled", "academic_leave": "academic_leave"}
+                assert record.status == stays.get(member.status, "enrolled")
+                assert record.start == member.start.isoformat()
+                assert (record.end is None) == (member.end is None)
+                assert record.order_number.startswith(f"{member.person}-")
+                shown += record.status != "enrolled"
+        assert shown >= 3
+        lines = [line.split()[0] for line in differing(standin, got)]
+        assert set(lines) == {"enrolments"}
+        assert not any(b"passport" in body or b"snils" in body for body in archive.bodies.values())
+        answers = {o.request: o for _, b in got.batches for o, _ in b.blocks if o}
+        again, _ = read(standin, archive=archive, find=answers.get, options={"history": True})
+        assert again.records == got.records
+
+    def test_without_cards_history_is_told_and_nothing_is_found_gone(self) -> None:
+        standin = college()
+        with mock.patch.object(Answers, "card", side_effect=PermissionError):
+            got, door = read(standin, options={"history": True})
+            lines = asyncio.run(ask(standin, "check", options={"history": True}))
+        assert [name.partition("/")[0] for name in got.failed] == ["decrees"]
+        assert sum("/people/students/" in p for p in door.visits.paths) == 1
+        assert {s.entity for _, b in got.batches for s in b.scopes} & {"people", "enrolments"} == {"people"}
+        assert [line.what for line in lines if line.ok is False] == ["decrees"]
 
     def test_two_imports_of_the_same_have_the_same_digests(self, plain: Plain) -> None:
         standin = college()
@@ -417,9 +452,9 @@ class TestTheAccount:
         assert not [scope for _, batch in got.batches for scope in batch.scopes]
 
 
-async def ask(standin: StandIn, what: str) -> Any:
+async def ask(standin: StandIn, what: str, **more: Any) -> Any:
     with serving(standin.app) as base, secrets_in_place():
-        context = make_context(standin, base)
+        context = make_context(standin, base, **more)
         with secrets_in_place():
             connector = connect(context)
             try:
