@@ -179,8 +179,10 @@ class SpoConnector:
         if lists.subjects:
             yield _unit("subjects", lists.subjects, mapper.subjects)
         if lists.calendars:
-            calendars = partial(mapper.calendars, year=window.year, directory=directory)
-            yield _unit(f"calendars/{window.year.name}", lists.calendars, calendars, digest_of(naming))
+            calendars = partial(mapper.calendars, year=window.year, current=current, directory=directory)
+            yield _unit(
+                f"calendars/{window.year.name}", lists.calendars, calendars, f"{current.name} {digest_of(naming)}"
+            )
 
 
 def _read(answer: Answered | ConnectorError) -> Answered | None:

@@ -92,7 +92,8 @@ class GroupReading:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     async def _read_pages(self, found: Found, batch: Batch) -> None:
-        level = self._directory.levels.get(self._group)
+        current = AcademicYear.of(self._context.today())
+        level = self._directory.level_in(self._group, self._window.year, current)
         found.inside = [b for b in found.books if b.lies_in(self._window, level)]
         found.unread = [b for b in found.books if b not in found.inside]
         wanted = [(book, taught) for book in found.inside for taught in book.subjects]

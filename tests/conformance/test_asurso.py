@@ -235,6 +235,30 @@ class TestExplicitDates:
                 else:
                     assert scope.entity == "planned_topics"
 
+    def test_a_year_that_is_over_is_read_when_it_is_asked_for(self) -> None:
+        standin = college(JANUARY)
+        truth = list(standin.truth())
+        year, entries = AcademicYear(2026), Answers.entries
+        groups = mock.patch.object(Answers, "groups", a_course_later(Answers.groups))
+        over = mock.patch.object(Answers, "entries", lambda *a: [{**e, "isActive": False} for e in entries(*a)])
+        with serving(standin.app) as base, groups, over:
+            made = replace(make_context(standin, base), clock=lambda: datetime(2027, 10, 5, 12, tzinfo=SAMARA))
+            got = asyncio.run(read_all(made, Window(year, year.start, year.end, explicit=True)))
+        assert not got.failed
+        lines = [
+            x for x in differences(truth, got.records, SAMARA) if ".academic_year:" not in x and ".level:" not in x
+        ]
+        assert lines == []
+        assert {s.entity for _, b in got.batches for s in b.scopes} <= {
+            "lessons",
+            "works",
+            "marks",
+            "attendance",
+            "planned_topics",
+            "period_marks",
+            "attestations",
+        }
+
     def test_a_look_back_reads_the_terms_that_it_touches_whole(self) -> None:
         standin = college(datetime(2027, 4, 1, 12, tzinfo=SAMARA))
         window = Window(AcademicYear(2026), date(2027, 2, 18), date(2027, 8, 31))
@@ -450,6 +474,11 @@ class TestTheAccount:
         assert set(got.failed) == {"groups/journals"}
         assert got.records["enrolments"]
         assert not [scope for _, batch in got.batches for scope in batch.scopes]
+
+
+def a_course_later(groups: Callable[[Answers], Any]) -> Callable[[Answers], Any]:
+    """The list of groups as it will be a year later."""
+    return lambda answers: [{**g, "yearNumber": g["yearNumber"] + 1} for g in groups(answers)]
 
 
 async def ask(standin: StandIn, what: str, **more: Any) -> Any:

@@ -87,8 +87,11 @@ class SchoolConnector:
         """The lists, then the stretches of the window, at last the marks of periods."""
         lists = await Listing(self._client).read()
         year = lists.academic_year or AcademicYear.of(self._context.today())
-        if year != window.year:
-            return  # classes are known of the session's year only (portal facts B2.1)
+        if year != window.year:  # classes are known of the session's year only (portal facts B2.1)
+            if window.explicit:
+                why = f"the portal names the classes of {year.name} only; {window.year.name} cannot be read from it any more"
+                yield failed(f"year/{window.year.name}", NotFoundError(why))
+            return
         made, terms = curriculum(lists), Terms(lists, year)
         for unit in _list_units(lists, made, terms, year):
             yield unit
