@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from canonical.batch import Batch, Origin
+from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
@@ -346,7 +347,8 @@ class Context:
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
     `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
-    paths begin at, `layouts` are the files of the layouts that the source names. `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
+    paths begin at, `layouts` are the files of the layouts that the source names, `calendar` is the institution's, if it names one.
+    `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
     sessions that were opened.
     """
 
@@ -357,6 +359,7 @@ class Context:
     scale: Scale
     open_session: Callable[[Manner], Session]
     layouts: tuple[Path, ...] = ()
+    calendar: SchoolCalendar | None = None
     vault: Vault = field(default_factory=MemoryVault)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     pseudonym: Callable[[str], str | None] = _forget

@@ -155,7 +155,9 @@ class _Content:
     def digest(self) -> str:
         """All that a file's batch depends on beside its own content."""
         known = [layout.digest for layout in self._layouts]
-        return json.dumps([self._year.name, known, [[n, o.sha256] for n, (o, _) in self._files.items()]])
+        return json.dumps(
+            [self._year.name, repr(self._context.calendar), known, [[n, o.sha256] for n, (o, _) in self._files.items()]]
+        )
 
     def making(self, name: str) -> Callable[[], Batch]:
         """Makes the batch of a file.
@@ -177,7 +179,7 @@ class _Content:
     @cached_property
     def _account(self) -> tuple[Account, Mapping[str, ConnectorError]]:
         context = self._context
-        account = Account(context.institution.kind, context.scale, context.pseudonym)
+        account = Account(context.institution.kind, context.scale, context.pseudonym, context.calendar)
         broken: dict[str, ConnectorError] = {}
         for name, (origin, body) in self._files.items():
             try:

@@ -104,6 +104,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "date": "date",
             "week": "date",
             "weekday": "weekday",
+            "parity": "parity",
             "number": "integer",
             "times": "times",
             "starts_at": "time",
@@ -155,6 +156,26 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "parity": {
+        "нечетная": "odd",
+        "нечетная неделя": "odd",
+        "нечет": "odd",
+        "числитель": "odd",
+        "числ": "odd",
+        "верхняя": "odd",
+        "1": "odd",
+        "1 неделя": "odd",
+        "i": "odd",
+        "четная": "even",
+        "четная неделя": "even",
+        "чет": "even",
+        "знаменатель": "even",
+        "знам": "even",
+        "нижняя": "even",
+        "2": "even",
+        "2 неделя": "even",
+        "ii": "even",
+    },
     "sex": {"м": "m", "муж": "m", "мужской": "m", "ж": "f", "жен": "f", "женский": "f"},
     "status": {
         "обучается": "enrolled",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -167,6 +168,7 @@ class Table(_Table):
     repeat: bool = False
     optional: bool = False
     covers: bool | None = None
+    off: tuple[date | tuple[date, date], ...] | None = None
 
     @field_validator("kind")
     @classmethod
@@ -188,10 +190,19 @@ class Table(_Table):
                     raise ValueError(f"columns.{name}.words: none of them is one of {allowed}")
             if self.header == 0 and column.header:
                 raise ValueError(f"columns.{name}: without a header row (header = 0) a column is named by `at`")
+        if self.off is not None and "weekday" not in known:
+            raise ValueError(f"off: {self.kind} has no days of the week")
         for field in self.across.fields() if self.across else ():
             if field not in known:
                 raise ValueError(f"across: {self.kind} has no field {field!r}{near(field, known)}")
         return self
+
+    @property
+    def days_off(self) -> Iterator[date]:
+        """The days on which a timetable of weekdays has no lessons."""
+        for one in self.off or ():
+            first, last = one if isinstance(one, tuple) else (one, one)
+            yield from (first + timedelta(days=n) for n in range((last - first).days + 1))
 
     @property
     def skips(self) -> tuple[str, ...]:
