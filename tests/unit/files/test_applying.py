@@ -179,6 +179,26 @@ def test_a_sheet_by_name_or_number() -> None:
         assert fits or "there is no sheet" in one.fit.lacking[0]
 
 
+def test_days_across_of_the_month_that_a_heading_names() -> None:
+    layout = JOURNAL | {
+        "heading": {**JOURNAL["heading"], "month": "Месяц"},
+        "table": [{**JOURNAL["table"][0], "across": {"rows": ["day"]}}],
+    }
+    (batch,) = made(layout, [*TOP, ["Месяц: октябрь 2026 г."], ["ФИО", 1, "2", 31], [A, 5, "н", 4]])
+    assert [r.date for r in records(batch, "lessons")] == ["2026-10-01", "2026-10-02", "2026-10-31"]
+    (batch,) = made(layout, [*TOP, ["ФИО", 1, 2], [A, 5, "н"]])
+    assert keys(batch, "lessons") == []
+    assert "no heading says its month" in batch.rejects[0].reason
+
+
+def test_kinds_of_attestation_stand_above_their_subjects() -> None:
+    layout: dict[str, Any] = tomllib.loads(Path("config/layouts/spo-sheet.toml").read_text(encoding="utf-8"))
+    grid = [["Ведомость успеваемости группы ИС-21"], [None, "Экзамены (2)", None, "Зачёты (1)"], ["ФИО", "Математика", "Физика", "История"], [A, 5, "-", "зач"]]  # fmt: skip
+    (batch,) = made(layout, grid, kind="college")
+    shown = [(r.subject, r.kind, r.value) for r in records(batch, "attestations")]
+    assert shown == [("Математика", "exam", "5"), ("История", "credit", "зач")]
+
+
 CALENDAR = SchoolCalendar.model_validate(
     {
         "title": "x",
@@ -244,7 +264,8 @@ def test_a_timetable_without_its_week_has_no_dates() -> None:
         ({"absence": {"я": "away"}}, "absence.я: input should be 'present', 'absent'"),
         ({"table": [{"kind": "marks", "columns": {"student": {"header": "ФИО", "at": "A"}}}]}, "give one of header, at, value"),
         ({"table": [{"kind": "marks", "header": 0, "columns": {"student": "ФИО"}}]}, "without a header row (header = 0) a column is named by `at`"),
-        ({"table": [{"kind": "marks", "across": {"rows": ["day"]}}]}, "month and day go together"),
+        ({"table": [{"kind": "marks", "across": {"rows": ["month"]}}]}, "month and day go together"),
+        ({"table": [{"kind": "marks", "columns": {"student": "ФИО"}, "across": {"rows": ["day"]}}]}, "days across need their month"),
         ({"table": [{"kind": "marks", "across": {"holds": "value"}}]}, "across: marks has no field 'value'"),
         ({"table": [{"kind": "contingent", "columns": {"student": "ФИО", "status": {"header": "С", "words": {"да": "here"}}}}]}, "columns.status.words: none of them is one of academic_leave"),
         ({"file": {"formats": ["doc"]}}, "file.formats[1]: input should be 'xlsx'"),
