@@ -21,6 +21,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -764,7 +766,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    """Whom a connection trusts. Reading the machine's certificates takes a tenth of a second: once is enough."""
     try:
-        return ssl.create_default_context(cafile=ca_bundle)
+        return _read_trust(ca_bundle, Path(ca_bundle).stat().st_mtime_ns if ca_bundle else 0)
     except (OSError, ssl.SSLError) as error:
         raise SourceConfigError(f"ca_bundle {ca_bundle!r} cannot be read: {error}") from None
+
+
+@lru_cache(maxsize=16)
+def _read_trust(ca_bundle: str | None, _changed: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_bundle)
