@@ -11,8 +11,9 @@ from typing import Protocol
 
 import zstandard
 
+from canonical.batch import Origin
 from canonical.writing import private_folder
-from connectors.errors import ArchiveError
+from connectors.errors import ArchiveError, DamagedAnswerError, NotFoundError
 
 
 class Archive(Protocol):
@@ -42,10 +43,24 @@ class Archive(Protocol):
         Raises:
             KeyError: it is not here.
             ArchiveError: it cannot be read.
-            ValueError: what is here is not what was put.
+            DamagedAnswerError: what is here is not what was put.
 
         """
         ...
+
+
+def body_of(archive: Archive, origin: Origin) -> bytes:
+    """What was answered once.
+
+    Raises:
+        NotFoundError: it is no longer kept.
+        DamagedAnswerError: it is not what was put.
+
+    """
+    try:
+        return archive.get(origin.sha256)
+    except KeyError:
+        raise NotFoundError(f"{origin.request}: its answer {origin.sha256} is no longer in the raw archive") from None
 
 
 def digest(body: bytes) -> str:
@@ -104,7 +119,10 @@ class FolderArchive:
         except zstandard.ZstdError:
             body = b""
         if digest(body) != sha256:
-            raise ValueError(f"{self.path(sha256)}: damaged, its content does not match its name")
+            raise DamagedAnswerError(
+                f"the raw archive's file {self.path(sha256)} is damaged: its content does not match its name; put it back "
+                "from a backup, or delete it and read the portal again (svod import --full)"
+            )
         return body
 
     def _cannot_be(self, what: str, error: OSError) -> ArchiveError:

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from canonical.batch import Batch, Origin
+from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.years import AcademicYear, Stretch, grid
 from connectors.archive import Archive, NoArchive
@@ -218,6 +219,7 @@ class SourceConfig(BaseModel):
     path: str | None = None
     layout: str | tuple[str, ...] | None = None
     partial: bool = False
+    history: bool = False
     har: str | None = None
 
     @model_validator(mode="after")
@@ -235,8 +237,9 @@ class Product(BaseModel):
 
     `factory` is `module:function`; the function takes a `Context` and gives a `Connector`. `standin` likewise names the
     function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say, or,
-    where it `says_what_comes`, may say if its files hold them;
-    `auth_needs` names what a kind of `auth` must hold here though elsewhere it need not;
+    where it `says_what_comes`, may say if its files hold them; `history` is what it says besides where a source asks for
+    `history`, and empty where there is nothing of the kind; `auth_needs` names what a kind of `auth` must hold here
+    though elsewhere it need not;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
     of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
     have the same; `ended` is the last day of a portal that is history.
@@ -261,8 +264,14 @@ class Product(BaseModel):
     ended: date | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]
+    history: dict[str, tuple[str, ...]] = {}
     says_what_comes: bool = False
     limits: tuple[str, ...] = ()
+
+    def says(self, config: SourceConfig) -> dict[str, tuple[str, ...]]:
+        """What a source of it says: entity -> fields, `key` among them; with `history` what that adds."""
+        more = self.history if config.history else {}
+        return {e: ("key", *fields, *more.get(e, ())) for e, fields in self.capabilities.items()}
 
 
 Tier = Literal["draft", "bronze", "silver", "gold"]
@@ -341,7 +350,8 @@ class Context:
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
     `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
-    paths begin at, `layouts` are the files of the layouts that the source names. `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
+    paths begin at, `layouts` are the files of the layouts that the source names, `calendar` is the institution's, if it names one.
+    `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
     sessions that were opened.
     """
 
@@ -352,6 +362,7 @@ class Context:
     scale: Scale
     open_session: Callable[[Manner], Session]
     layouts: tuple[Path, ...] = ()
+    calendar: SchoolCalendar | None = None
     vault: Vault = field(default_factory=MemoryVault)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     pseudonym: Callable[[str], str | None] = _forget
@@ -515,3 +526,12 @@ def ready(name: str, reading: Reading, *, whole: bool = True) -> Unit:
         return reading
 
     return Unit(name, read, whole)
+
+
+def failed(name: str, error: ConnectorError) -> Unit:
+    """A unit that could not be read."""
+
+    async def read() -> Reading:
+        raise error
+
+    return Unit(name, read)

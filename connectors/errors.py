@@ -11,6 +11,7 @@
     ├── SignInNeededError       account owner    the source stops until someone signs in
     ├── SourceConfigError       IT staff         the source stops until its configuration is mended
     └── ArchiveError            IT staff         the source stops until the raw archive can be written to
+        └── DamagedAnswerError  IT staff         the unit is left out of the replay: its answer was damaged on the disk
 
 A message says what, where and what to do. It never holds a secret or a person's name.
 """
@@ -99,3 +100,10 @@ class ArchiveError(ConnectorError):
     """The raw archive cannot be written to or read from: its folder, its rights, its disk."""
 
     code = "raw_archive"
+
+
+class DamagedAnswerError(ArchiveError):
+    """What the raw archive holds of one answer is not what was put there."""
+
+    code = "raw_archive_damaged"
+    stops = "unit"

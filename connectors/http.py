@@ -19,8 +19,10 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -125,6 +127,15 @@ class Answer:
         if self._json is _UNREAD:
             self._json = self._decode()
         return self._json
+
+    def only(self, keep: Callable[[Any], Any]) -> Answer:
+        """The same with nothing but what `keep` makes of it; an empty body stays one."""
+        said = self.json()
+        if said is None:
+            return self
+        body = msgspec.json.encode(keep(said), order="sorted")
+        origin = replace(self.origin, sha256=digest(body), size=len(body))
+        return replace(self, body=body, origin=origin, _json=_UNREAD)
 
     def _decode(self) -> Any:
         if not self.body.strip():
@@ -296,15 +307,24 @@ class Session:
         return self._sender.offline
 
     async def get(
-        self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None, json: bool = True
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: bool = True,
+        keep: Callable[[Any], Any] | None = None,
     ) -> Answer:
         """Asks for something; `json` says that it must be JSON.
+
+        `keep` gives what of it may be kept, where it holds what must not be: the rest is let go before anybody sees it.
+        It must give the same when it is called on what it gave.
 
         Raises:
             ConnectorError: see `connectors.errors`; what could be retried has been.
 
         """
-        return await self._ask(Request("GET", path, _flat(params), headers=headers or {}), json=json)
+        return await self._ask(Request("GET", path, _flat(params), headers=headers or {}), json=json, keep=keep)
 
     async def query(
         self,
@@ -391,7 +411,7 @@ class Session:
         """Lets go of the connections. Signing out is the connector's."""
         await self._sender.close()
 
-    async def _ask(self, request: Request, *, json: bool) -> Answer:
+    async def _ask(self, request: Request, *, json: bool, keep: Callable[[Any], Any] | None = None) -> Answer:
         async def once() -> Answer:
             try:
                 return await self._attempt(request, json=json)
@@ -412,6 +432,8 @@ class Session:
             answer = await self._last_attempt(request, json=json)
         if json:  # a file may be there for one time only
             self._last_good = request, json
+        if keep is not None:
+            answer = answer.only(keep)
         self._archive.put(answer.body)
         return answer
 
@@ -744,7 +766,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    """Whom a connection trusts. Reading the machine's certificates takes a tenth of a second: once is enough."""
     try:
-        return ssl.create_default_context(cafile=ca_bundle)
+        return _read_trust(ca_bundle, Path(ca_bundle).stat().st_mtime_ns if ca_bundle else 0)
     except (OSError, ssl.SSLError) as error:
         raise SourceConfigError(f"ca_bundle {ca_bundle!r} cannot be read: {error}") from None
+
+
+@lru_cache(maxsize=16)
+def _read_trust(ca_bundle: str | None, _changed: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_bundle)

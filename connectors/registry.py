@@ -57,6 +57,8 @@ def check_source(config: SourceConfig, described: Manifest) -> Product:
     for name in product.needs:
         if getattr(config, name) is None:
             raise SourceConfigError(f"{name} is missing; connector {described.name} needs it")
+    if config.history and not product.history:
+        raise SourceConfigError(f"history: connector {described.name} cannot tell who moved when; leave it out")
     if not product.auth or config.har is not None:
         return product
     if config.auth is None or config.auth.kind not in product.auth:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from canonical.batch import Origin
-from connectors.archive import Archive
+from connectors.archive import Archive, body_of
 from connectors.contract import Product, SourceConfig
 from connectors.errors import NotFoundError, SourceConfigError
 from connectors.http import Answer, Manner, Network, Patience, Request, Session
@@ -71,13 +71,7 @@ class ArchiveSender:
         origin = self.find(request.signature)
         if origin is None:
             raise NotFoundError(f"{request.signature}: not in the raw archive")
-        try:
-            body = self.archive.get(origin.sha256)
-        except KeyError:
-            raise NotFoundError(
-                f"{request.signature}: its answer {origin.sha256} is no longer in the raw archive"
-            ) from None
-        return Answer(200, {}, body, origin)
+        return Answer(200, {}, body_of(self.archive, origin), origin)
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -406,7 +406,7 @@ class _Importer:
             self.job.key,
             institution=self.job.institution.key,
             connector=self.job.config.connector,
-            capabilities={entity: ("key", *fields) for entity, fields in product.capabilities.items()},
+            capabilities=product.says(self.job.config),
             says_what_comes=product.says_what_comes,
         )
 

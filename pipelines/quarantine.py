@@ -28,7 +28,7 @@ def retry(work: Workplace, jobs: Sequence[SourceJob]) -> list[dict[str, Any]]:
             job.key,
             institution=job.institution.key,
             connector=job.config.connector,
-            capabilities={entity: ("key", *fields) for entity, fields in product.capabilities.items()},
+            capabilities=product.says(job.config),
         )
         intake = work.store.intake(run=run, source=number, name=job.key, zone=job.institution.zone)
         released, left = intake.retry()

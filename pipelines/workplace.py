@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from canonical.batch import Origin
+from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.store import Brake, Store
 from connectors.archive import Archive, NoArchive
@@ -26,6 +27,7 @@ class SourceJob:
     config: SourceConfig
     scale: Scale
     layouts: tuple[Path, ...] = ()
+    calendar: SchoolCalendar | None = None
 
     @property
     def key(self) -> str:
@@ -102,6 +104,7 @@ class Workplace:
             scale=job.scale,
             open_session=open_session,
             layouts=job.layouts,
+            calendar=job.calendar,
             vault=self.vault,
             clock=clock or self.store.clock,
             pseudonym=self.pseudonym,

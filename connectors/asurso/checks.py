@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from connectors.asurso.client import Client
-from connectors.asurso.directory import id_of
+from connectors.asurso.directory import STUDENTS, id_of
 from connectors.contract import CheckLine
 from connectors.errors import ConnectorError
 from connectors.wire import as_list
@@ -28,8 +28,10 @@ _HARMLESS: Final = frozenset({*NEEDED, 513})
 _WHO: Final = "the administrator of АСУ РСО at the institution can"
 
 
-async def check(client: Client, today: date) -> list[CheckLine]:
+async def check(client: Client, today: date, *, history: bool = False) -> list[CheckLine]:
     """Line by line: the portal, the sign-in, the institution, the account's rights, and each list that is read.
+
+    `history`: decrees are to be read as well.
 
     Raises:
         ConnectorError: the portal cannot be reached, or does not let the account in.
@@ -44,7 +46,7 @@ async def check(client: Client, today: date) -> list[CheckLine]:
         detail = f"a student's or parent's one: only the rows of its own {len(tenant.students)} can be read"
         return [*lines, CheckLine("account", ok=None, detail=f"{detail}; {_WHO} make a staff account for reading")]
     lines.extend(_rights(tenant.permissions) if tenant else ())
-    lines.extend(await _lists(client, today))
+    lines.extend(await _lists(client, today, history=history))
     return lines
 
 
@@ -68,56 +70,79 @@ def _rights(permissions: frozenset[int] | None) -> list[CheckLine]:
     return lines
 
 
-async def _lists(client: Client, today: date) -> list[CheckLine]:
+async def _lists(client: Client, today: date, *, history: bool) -> list[CheckLine]:
     """Asks for one of each kind; what it names is asked further."""
-    lines: list[CheckLine] = []
-    ids: dict[str, str] = {}
-    terms: list[tuple[str, int]] = []
+    probes = _Probes(client)
+    await probes.of_lists(history=history)
+    await probes.of_journals(today)
+    return probes.lines
 
-    async def probe(what: str, ask: Callable[[], Awaitable[object]], need: str, *, needed: bool = True) -> None:
+
+class _Probes:
+    """What was asked for, and how it went."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.lines: list[CheckLine] = []
+        self._group: str | None = None
+        self._student: str | None = None
+        self._terms: list[tuple[str, int]] = []
+
+    async def probe(self, what: str, ask: Callable[[], Awaitable[object]], need: str, *, needed: bool = True) -> None:
         try:
             await ask()
         except ConnectorError as error:
             if error.stops == "source":
                 raise
-            lines.append(CheckLine(what, ok=False if needed else None, detail=f"{error}; {need}"))
+            self.lines.append(CheckLine(what, ok=False if needed else None, detail=f"{error}; {need}"))
         else:
-            lines.append(CheckLine(what, ok=True, detail="can be read"))
+            self.lines.append(CheckLine(what, ok=True, detail="can be read"))
 
-    async def journal_groups() -> None:
-        items = as_list((await client.journal_groups()).json(), where="student-groups")
-        ids["group"] = next((i for item in items if (i := id_of(item))), "")
+    async def of_lists(self, *, history: bool) -> None:
+        client = self.client
+        await self.probe("groups", client.groups, f"{_WHO} let the account see groups")
+        await self.probe("students", self._students, f"permission 507; {_WHO} grant it")
+        if history and self._student:
+            need = f"history = true needs the pupils' cards; {_WHO} let the account see them, or leave history out"
+            await self.probe("decrees", partial(client.decrees, self._student), need)
+        await self.probe("employees", client.employees, f"permission 509; {_WHO} grant it")
+        spare = "without it names are missing, the import works all the same"
+        await self.probe("departments", client.departments, spare, needed=False)
+        await self.probe("specialities", client.specialities, spare, needed=False)
+        await self.probe("subjects", client.subjects, spare, needed=False)
+        await self.probe("calendars", client.calendars, spare, needed=False)
 
-    async def page() -> None:
-        books = as_list((await client.entries(ids["group"])).json(), where="entries")
-        terms.extend(_active(books))
-        for book in books:
+    async def of_journals(self, today: date) -> None:
+        client = self.client
+        await self.probe("journals", self._journal_groups, f"permission 200; {_WHO} grant it")
+        if not self._group:
+            return
+        await self.probe("a journal", partial(self._page, self._group), f"permission 200; {_WHO} grant it")
+        sheet = f"permissions 202 and 700; {_WHO} grant them"
+        await self.probe("an attestation sheet", partial(client.sheet, self._group), sheet)
+        spare = "it is not needed: journals hold the lessons that are not recorded yet"
+        await self.probe("a timetable", partial(client.timetable, self._group, today, today), spare, needed=False)
+        spare = "it is not needed: the journals say who was absent"
+        for kind, number in self._terms:
+            await self.probe("a rating", partial(client.rating, self._group, kind, number, today), spare, needed=False)
+
+    async def _students(self) -> None:
+        pages = await self.client.students(most=1)
+        items = (item for a in pages for item in as_list(a.json(), *STUDENTS, where="people/students"))
+        self._student = next((number for item in items if (number := id_of(item))), None)
+
+    async def _journal_groups(self) -> None:
+        items = as_list((await self.client.journal_groups()).json(), where="student-groups")
+        self._group = next((number for item in items if (number := id_of(item))), None)
+
+    async def _page(self, group: str) -> None:
+        books = as_list((await self.client.entries(group)).json(), where="entries")
+        self._terms.extend(_active(books))
+        for book in (b for b in books if isinstance(b, dict)):
             number, taught = id_of(book), as_list(book.get("scheduleSubjects"), where="entries")
             if number and taught and (subject := id_of(taught[0])):
-                await client.page(number, subject)
+                await self.client.page(number, subject)
                 return
-
-    await probe("groups", client.groups, f"{_WHO} let the account see groups")
-    await probe("students", lambda: client.students(most=1), f"permission 507; {_WHO} grant it")
-    await probe("employees", client.employees, f"permission 509; {_WHO} grant it")
-    for name, ask in (
-        ("departments", client.departments),
-        ("specialities", client.specialities),
-        ("subjects", client.subjects),
-        ("calendars", client.calendars),
-    ):
-        await probe(name, ask, "without it names are missing, the import works all the same", needed=False)
-    await probe("journals", journal_groups, f"permission 200; {_WHO} grant it")
-    if ids.get("group"):
-        await probe("a journal", page, f"permission 200; {_WHO} grant it")
-        sheet = f"permissions 202 and 700; {_WHO} grant them"
-        await probe("an attestation sheet", lambda: client.sheet(ids["group"]), sheet)
-        spare = "it is not needed: journals hold the lessons that are not recorded yet"
-        await probe("a timetable", lambda: client.timetable(ids["group"], today, today), spare, needed=False)
-        for kind, number in terms:
-            spare = "it is not needed: the journals say who was absent"
-            await probe("a rating", partial(client.rating, ids["group"], kind, number, today), spare, needed=False)
-    return lines
 
 
 def _active(books: list[Any]) -> Iterator[tuple[str, int]]:

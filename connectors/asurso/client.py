@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Final, TypeVar
 
 from connectors.asurso.directory import STUDENTS
+from connectors.asurso.movement import decrees_alone
 from connectors.asurso.signin import SECURITY, StaffManner
 from connectors.contract import Context
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
@@ -82,6 +83,10 @@ class Client:
             if most or not items or enough:
                 return answers
 
+    async def decrees(self, student: str) -> Answer:
+        """A pupil's card, of which nothing but the decrees is kept."""
+        return await self._session.get(f"/services/people/students/{student}", keep=decrees_alone)
+
     async def journal_groups(self) -> Answer:
         """Groups whose journals the account may see."""
         return await self._get("/services/journal/gradebook/student-groups")
@@ -147,6 +152,11 @@ async def unless_denied(ask: Coroutine[Any, Any, T]) -> T | None:
         return await ask
     except (AccessDeniedError, NotFoundError):
         return None
+
+
+def is_refusal(error: ConnectorError) -> bool:
+    """Whether the portal does not let the account have something, for good; else it may be there all the same."""
+    return isinstance(error, (AccessDeniedError, NotFoundError))
 
 
 async def all_of(asks: Iterable[Coroutine[Any, Any, T]]) -> list[T | ConnectorError]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
 from connectors.asurso import mapper
+from connectors.asurso.cards import Cards
 from connectors.asurso.checks import check
-from connectors.asurso.client import Client, all_of, unless_denied
+from connectors.asurso.client import Client, all_of, is_refusal, unless_denied
 from connectors.asurso.coverage import Progress, of_everything
 from connectors.asurso.directory import Directory, by_number, id_of
-from connectors.asurso.group import GroupReading, failed
-from connectors.asurso.student import own_rows
+from connectors.asurso.group import GroupReading
+from connectors.asurso.student import own_rows, own_students
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -29,6 +30,7 @@ from connectors.contract import (
     Unit,
     Window,
     digest_of,
+    failed,
     ready,
 )
 from connectors.errors import ConnectorError
@@ -81,7 +83,7 @@ class SpoConnector:
 
     async def check(self) -> list[CheckLine]:
         """Whether the portal can be reached, the account is good, and what it may read."""
-        return await check(self._client, self._context.today())
+        return await check(self._client, self._context.today(), history=self._context.config.history)
 
     async def discover(self) -> list[RemoteInstitution]:
         """The institutions (tenants) that the account belongs to."""
@@ -99,11 +101,13 @@ class SpoConnector:
         With a student's or a parent's account: the days and marks of their own.
         """
         (students,) = await all_of([self._client.students()])
-        tenant = self._client.manner.tenant
-        if tenant and tenant.permissions is None and tenant.students:
-            async for unit in own_rows(self._context, self._client, window, tenant.students):
+        kept, own = own_students(self._context, self._client.manner.tenant)
+        if kept and own:
+            async for unit in own_rows(self._context, self._client, window, own, kept):
                 yield unit
             return
+        if kept:
+            yield ready("account", Reading([kept], partial(_keeping, kept)))
         lists = await self._lists(students)
         directory = Directory.of(
             students=_read(lists.students),
@@ -120,9 +124,20 @@ class SpoConnector:
         said = journals.json() if journals else None
         with_journal = {number for item in as_list(said, where="student-groups") if (number := id_of(item))}
         placed = {who.group for who in (directory.students or {}).values() if who.group}
-        for group in sorted({*directory.levels, *with_journal, *placed}, key=by_number):
-            reading = GroupReading(self._context, self._client, window, directory, progress, group)
+        cards = Cards(self._client, directory) if self._context.config.history else None
+        if cards:
+            await cards.of_everybody()
+            progress.movement = cards.movement.whole
+        groups = {*directory.levels, *with_journal, *placed}
+        for group in sorted(groups, key=by_number):
+            reading = GroupReading(self._context, self._client, window, directory, progress, group, cards)
             async for unit in reading.units(with_journal=group in with_journal if said is not None else None):
+                yield unit
+        if cards:
+            people = {directory.student_key(number) for number in directory.students or ()}
+            batch = cards.movement.elsewhere(groups, people)
+            yield ready("decrees", Reading(cards.origins, partial(_as_it_is, batch)))
+            for unit in (*cards.lost,):
                 yield unit
         plans = lists.subjects is not None and lists.calendars is not None
         current = AcademicYear.of(self._context.today())
@@ -143,7 +158,7 @@ class SpoConnector:
         plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
         adding = await all_of(unless_denied(ask) for ask in plans)
         for answer in (students, *needed, *adding):
-            if isinstance(answer, ConnectorError) and answer.retry:
+            if isinstance(answer, ConnectorError) and not is_refusal(answer):
                 raise answer
         departments, specialities, subjects, calendars = (a if isinstance(a, Answer) else None for a in adding)
         employees, groups, journals = needed
@@ -164,12 +179,25 @@ class SpoConnector:
         if lists.subjects:
             yield _unit("subjects", lists.subjects, mapper.subjects)
         if lists.calendars:
-            calendars = partial(mapper.calendars, year=window.year, directory=directory)
-            yield _unit(f"calendars/{window.year.name}", lists.calendars, calendars, digest_of(naming))
+            calendars = partial(mapper.calendars, year=window.year, current=current, directory=directory)
+            yield _unit(
+                f"calendars/{window.year.name}", lists.calendars, calendars, f"{current.name} {digest_of(naming)}"
+            )
 
 
 def _read(answer: Answered | ConnectorError) -> Answered | None:
     return None if isinstance(answer, ConnectorError) else answer
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+def _keeping(kept: Origin) -> Batch:
+    """A batch of no records, so that a replay finds the answer."""
+    batch = Batch()
+    batch.add([], kept)
+    return batch
 
 
 def _unit(name: str, answer: Answered | ConnectorError, make: Callable[[Answered], Batch], context: str = "") -> Unit:

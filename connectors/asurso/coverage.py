@@ -45,7 +45,8 @@ class Progress:
     """What all groups together have come to in one window.
 
     `owners` says which course gave a planned lesson first. Whether everything was read: `of_year`, all journals of the
-    window's year; `of_all`, those of other years as well; `sheets`, all that can hold something. From `since` on all
+    window's year; `of_all`, those of other years as well; `sheets`, all that can hold something;
+    `movement`, the decrees of all, where they are asked for. From `since` on all
     lessons of all groups were read. `origins` are of all answers; the answers themselves are let go group by group.
     """
 
@@ -55,6 +56,7 @@ class Progress:
     of_year: bool = True
     of_all: bool = True
     sheets: bool = True
+    movement: bool = True
 
     def missed(self) -> None:
         """Notes that of nothing all is known."""
@@ -79,7 +81,7 @@ def covered(
     if since <= window.year.end and found.inside:
         scopes += [Scope(e, Selector.GROUP, part, *_days(since, window.year)) for part in parts for e in PARTS]
     if not found.unread:
-        entities = ["enrolments"] if directory.students_whole else []
+        entities = ["enrolments"] if directory.students_whole and progress.movement else []
         entities += ["courses", "planned_topics"] if found.sheets_whole else []
         scopes += [Scope(e, Selector.GROUP, part) for part in parts for e in entities]
     return scopes
@@ -122,6 +124,6 @@ def of_everything(
     if progress.of_all and progress.sheets:
         yield from (Scope(e) for e in ("courses", "planned_topics", "attestations"))
         if directory.students_whole:
-            yield from (Scope(e) for e in ("people", "enrolments"))
+            yield from (Scope(e) for e in ("people", "enrolments") if e == "people" or progress.movement)
         if plans:
             yield Scope("subjects")

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from canonical.text import tidy
+from canonical.years import AcademicYear
 from connectors.asurso.forms import Name, folded, printed, printed_names
 from connectors.http import Answer
 from connectors.wire import as_list, plain_key
@@ -45,6 +46,11 @@ class Directory:
     teachers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, int | None] = field(default_factory=dict)
+
+    def level_in(self, group: str, year: AcademicYear, current: AcademicYear) -> int | None:
+        """On which course a group was in a year; the lists say it of the current one."""
+        level = self.levels.get(group)
+        return None if level is None else level - (current.first - year.first)
 
     @cached_property
     def staff_digest(self) -> str:

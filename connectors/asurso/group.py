@@ -11,6 +11,7 @@ import msgspec
 from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
 from connectors.archive import digest
+from connectors.asurso.cards import Cards
 from connectors.asurso.client import Client, all_of, unless_denied
 from connectors.asurso.coverage import Found, Progress, covered
 from connectors.asurso.directory import Directory
@@ -18,25 +19,23 @@ from connectors.asurso.gradebooks import Gradebook, gradebooks
 from connectors.asurso.journal import Surroundings, has_holes, read_page
 from connectors.asurso.sheets import SheetOf, read_sheet, speaks_of
 from connectors.asurso.structure import Page, Structure, page_of, structure
-from connectors.contract import Context, Reading, Unit, Window, ready
+from connectors.contract import Context, Reading, Unit, Window, failed, ready
 from connectors.errors import ConnectorError, UnexpectedAnswerError
 from connectors.http import Answer
-
-
-def failed(name: str, error: ConnectorError) -> Unit:
-    """A unit that could not be read."""
-
-    async def read() -> Reading:
-        raise error
-
-    return Unit(name, read)
 
 
 class GroupReading:
     """One group in one window."""
 
     def __init__(
-        self, context: Context, client: Client, window: Window, directory: Directory, progress: Progress, group: str
+        self,
+        context: Context,
+        client: Client,
+        window: Window,
+        directory: Directory,
+        progress: Progress,
+        group: str,
+        cards: Cards | None = None,
     ) -> None:
         self._context = context
         self._client = client
@@ -44,6 +43,7 @@ class GroupReading:
         self._directory = directory
         self._progress = progress
         self._group = group
+        self._cards = cards
 
     async def units(self, *, with_journal: bool | None) -> AsyncIterator[Unit]:
         """The group's own records, then its pages and sheets.
@@ -67,10 +67,16 @@ class GroupReading:
                 return
             await self._read_pages(found, batch)
             await self._read_sheets(found)
+        if self._cards:
+            await self._cards.of_former(page for page, _ in found.pages)
+            self._progress.movement = self._cards.movement.whole
         current = AcademicYear.of(self._context.today())
         pages = [page for page, _ in found.pages]
         by_list = self._window.explicit or bool(pages) or not found.left_out_in(self._window.year)
-        made = structure(self._group, pages, self._directory, current, batch, found.lost_pages, by_list=by_list)
+        stays = self._cards.movement.of_group(self._group) if self._cards else {}
+        made = structure(
+            self._group, pages, self._directory, current, batch, found.lost_pages, by_list=by_list, stays=stays
+        )
         found.holes = found.holes or any(r.key is None for r in batch.rejects)
         sheets = list(self._sheet_units(found, made))
         origins += [a.origin for _, a in (*found.pages, *found.sheets)]
@@ -86,7 +92,8 @@ class GroupReading:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     async def _read_pages(self, found: Found, batch: Batch) -> None:
-        level = self._directory.levels.get(self._group)
+        current = AcademicYear.of(self._context.today())
+        level = self._directory.level_in(self._group, self._window.year, current)
         found.inside = [b for b in found.books if b.lies_in(self._window, level)]
         found.unread = [b for b in found.books if b not in found.inside]
         wanted = [(book, taught) for book in found.inside for taught in book.subjects]

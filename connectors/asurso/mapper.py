@@ -143,15 +143,18 @@ def subjects(answer: Answer) -> Batch:
     return batch
 
 
-def calendars(answer: Answer, year: AcademicYear, directory: Directory) -> Batch:
-    """Education calendars of a year (`plan/calendars/all`), each the period `year` of the groups of its course."""
+def calendars(answer: Answer, year: AcademicYear, current: AcademicYear, directory: Directory) -> Batch:
+    """Education calendars of a year (`plan/calendars/all`), each the period `year` of the groups of its course.
+
+    The lists say on which course a group is in the `current` year.
+    """
     batch = Batch()
     made = []
     items = as_list(answer.json(), where="plan/calendars/all")
     for item in read_each(items, Calendar, batch, entity="periods", key="id", origin=answer.origin):
         start = as_date(item.start_date)
         course = item.year_number
-        for_groups = tuple(g for g, level in directory.levels.items() if level == course)
+        for_groups = tuple(g for g in directory.levels if directory.level_in(g, year, current) == course)
         if (start and AcademicYear.of(start) != year) or (course and not for_groups):
             continue
         made.append(

@@ -190,6 +190,7 @@ class Service:
                 get(f"{people}/student-groups/all", self._staff(lambda a: a.groups())),
                 get(f"{people}/employees/all", self._staff(lambda a: a.employees(), 509)),
                 get(f"{people}/students", self._students),
+                get(people + "/students/{sid:int}", self._card),
                 get("/services/plan/subjects/flatten", self._staff(lambda a: a.subjects())),
                 get("/services/plan/specialties", self._staff(lambda a: a.specialities())),
                 get("/services/plan/calendars/all", self._staff(lambda a: a.calendars())),
@@ -239,7 +240,7 @@ class Service:
                 said = answer(request, who)
             except PermissionError:
                 return refusal(403, "Недостаточно прав")
-            except (LookupError, ValueError):
+            except (LookupError, StopIteration, ValueError):
                 return refusal(404, "Объект не найден")
             return Response(status_code=204) if said is None else JSONResponse(said)
 
@@ -323,6 +324,9 @@ class Service:
         if who.tenant != self.portal.tenant:
             return {"studentsCount": 0, "students": []}
         return answers.students(int(given["pageIndex"]), int(given["pageSize"]))
+
+    def _card(self, request: Request, who: SignedIn) -> Any:
+        return self._allow(who, 507).card(request.path_params["sid"])
 
     def _group(self, request: Request, who: SignedIn) -> Group:
         number = request.path_params["group"]

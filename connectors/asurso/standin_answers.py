@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -152,6 +152,37 @@ class Answers:
                 for person, group in everyone[index * size : (index + 1) * size]
             ]),
         }  # fmt: skip
+
+    def card(self, number: int) -> Any:
+        """A student's card: personal data, and the decrees that moved them (portal facts A5.2)."""
+        person = next(p for p in self.view.place.students if self.view.person(p) == number)
+        return slim({
+            "id": number,
+            **names(person),
+            "birthday": moment(person.birth),
+            "snils": "000-000-000 00",
+            "phone": "(000) 000-00-00",
+            "passport": {"documentType": "RussianPassport", "series": "0000", "number": "000000"},
+            "parents": [],
+            "decrees": list(self._decrees(person)),
+            "documents": [],
+        })  # fmt: skip
+
+    def _decrees(self, person: Person) -> Iterator[Any]:
+        """The newest first, as a list of orders is shown."""
+        told: list[Any] = []
+        stays = sorted(
+            ((m.start, g, m) for g in self.view.groups() for m in g.members if m.person == person.id),
+            key=lambda found: found[0],
+        )
+        for n, (start, group, member) in enumerate(stays):
+            place = {"id": self.view.group(group), "name": group.name}
+            told.append({"type": "Move" if n else "Enroll", "effectiveDate": moment(start), "studentGroup": place})
+            if member.end and member.status != "transferred":
+                leave = {"retirementReason": "AcademicVacation"} if member.status == "academic_leave" else {}
+                told.append({"type": "Retire", "effectiveDate": moment(member.end), "studentGroup": place, **leave})
+        for n, decree in reversed(list(enumerate(told, 1))):
+            yield {"id": person.id * 10 + n, "date": decree["effectiveDate"], "number": f"{person.id}-{n}у", **decree}
 
     def journal_groups(self) -> list[Any]:
         return [{k: g[k] for k in ("id", "name", "code", "yearNumber") if k in g} for g in self.groups()]

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ from connectors.asurso.directory import Directory, id_of
 from connectors.asurso.forms import Name, as_date, day, folded, name_of, same_name
 from connectors.asurso.gradebooks import Gradebook, Taught
 from connectors.asurso.mapper import person
+from connectors.asurso.movement import Stay, told
 from connectors.asurso.wire import RosterStudent
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
@@ -150,11 +152,12 @@ def structure(
     lost: Sequence[tuple[Gradebook, Taught]] = (),
     *,
     by_list: bool = True,
+    stays: Mapping[str, Stay] = MappingProxyType({}),
 ) -> Structure:
     """Puts the pages of a group together.
 
     `year` is the current one, `batch` takes the records, `lost` are subjects whose pages could not be read. `by_list`:
-    whether the students' list alone makes somebody a member of the group.
+    whether the students' list alone makes somebody a member of the group. `stays`: what decrees say of its members.
     """
     made = Structure(batch)
     pupils = directory.pupils_of(group)
@@ -190,7 +193,7 @@ def structure(
         _add_course(made, page, name, part, subject, directory)
     for book, one in lost:
         made.courses.append(TaughtCourse(f"{book.id}:{one.id}", book.id, one.name, None, None, None))
-    _add_enrolments(made, group, pages, belonging, pupils, directory, by_list=by_list)
+    _add_enrolments(made, group, pages, belonging, pupils, directory, by_list=by_list, stays=stays)
     return made
 
 
@@ -318,8 +321,9 @@ def _add_enrolments(
     directory: Directory,
     *,
     by_list: bool,
+    stays: Mapping[str, Stay],
 ) -> None:
-    """Membership in the group (of the list and of the rosters together) and in its parts (of their own rosters)."""
+    """Membership in the group (of the list, the rosters and the decrees together) and in its parts (of their rosters)."""
     spans: dict[tuple[str, str], list[RosterStudent]] = {(key, group): [] for key in pupils if by_list}
     origins: dict[tuple[str, str], Origin] = {}
     unsure: dict[tuple[str, str], tuple[Broken, Origin]] = {}
@@ -343,9 +347,12 @@ def _add_enrolments(
     by_origin: dict[Origin | None, list[Enrolment]] = defaultdict(list)
     for (key, part), on in spans.items():
         staying = key in pupils and (part == group or any(not s.end_date for s in on))
-        by_origin[origins.get((key, part))].append(
-            _enrolment(key, part, on, staying=staying, listed=directory.students is not None)
-        )
+        said = _enrolment(key, part, on, staying=staying, listed=directory.students is not None)
+        by_origin[origins.get((key, part))].append(told(said, stays.get(key)) if part == group else said)
+    for key in sorted(stays.keys() & named):
+        if (key, group) not in spans and (key, group) not in unsure:
+            gone = told(Enrolment(key=f"{key}:{group}", person=key, group=group), stays[key])
+            by_origin[stays[key].origin].append(gone)
     for found, enrolments in by_origin.items():
         made.batch.add(enrolments, found)
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from pydantic import ValidationError
 
-from canonical.batch import Batch
+from canonical.batch import Batch, Origin
 from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import (
     Attendance,
@@ -35,16 +35,16 @@ from canonical.entities import (
 )
 from canonical.text import tidy
 from canonical.years import AcademicYear
+from connectors.archive import body_of
 from connectors.asurso import wire
 from connectors.asurso.client import Client
 from connectors.asurso.directory import Directory, by_number, id_of
 from connectors.asurso.forms import as_date, day, folded, instant, mark_value
-from connectors.asurso.group import failed
 from connectors.asurso.sheets import SheetOf, read_sheet
-from connectors.asurso.signin import OwnStudent
+from connectors.asurso.signin import OwnStudent, Tenant
 from connectors.asurso.structure import TaughtCourse
 from connectors.asurso.words import ATTENDANCE, CONTROLS, HOME, LESSON_KINDS, PERIOD_KINDS
-from connectors.contract import Context, Reading, Unit, Window, ready
+from connectors.contract import Context, Reading, Unit, Window, failed, ready
 from connectors.errors import ConnectorError, UnexpectedAnswerError
 from connectors.http import Answer
 from connectors.wire import Wire, Words, as_list, note_drift, reason
@@ -57,12 +57,27 @@ _PART: Final = re.compile(r"подгр|групп|п/г", re.IGNORECASE)
 """How the part of a group is called, where nothing else tells it from the rest of a subject's name."""
 
 
+_ACCOUNT: Final = "ACCOUNT students"
+"""Under this the archive keeps whose account it is: the answer to a sign-in, which says it, is not kept."""
+
+
+def own_students(context: Context, tenant: Tenant | None) -> tuple[Origin | None, tuple[OwnStudent, ...]]:
+    """Whose account it is, where it is none of the staff's, and where that is kept; a replay finds it there."""
+    if context.find is not None:
+        kept = context.find(_ACCOUNT)
+        said = msgspec.json.decode(body_of(context.archive, kept), type=list[OwnStudent]) if kept else []
+        return kept, tuple(said)
+    students = tenant.students if tenant and tenant.permissions is None else ()
+    body = msgspec.json.encode(students)
+    return Origin(_ACCOUNT, context.archive.put(body), len(body), context.clock().isoformat()), students
+
+
 async def own_rows(
-    context: Context, client: Client, window: Window, students: Sequence[OwnStudent]
+    context: Context, client: Client, window: Window, students: Sequence[OwnStudent], kept: Origin
 ) -> AsyncIterator[Unit]:
-    """The units of the account's own students."""
+    """The units of the account's own students; `kept` says that they are."""
     year = AcademicYear.of(context.today())
-    yield ready("own", Reading([], partial(_people, students, year), repr(students)))
+    yield ready("own", Reading([kept], partial(_people, students, year, kept), year.name))
     for student in students:
         if student.group is None:
             continue
@@ -161,17 +176,17 @@ class Around:
         return self.course(next(iter(whole or own), name))
 
 
-def _people(students: Sequence[OwnStudent], year: AcademicYear) -> Batch:
+def _people(students: Sequence[OwnStudent], year: AcademicYear, kept: Origin) -> Batch:
     """The students and their groups. A person may have been enrolled twice, so that they still are is not said."""
     batch = Batch()
     for one in students:
         family, given, middle = one.names
-        batch.add([Person(key=one.id, role="student", family_name=family, given_name=given, patronymic=middle)])
+        batch.add([Person(key=one.id, role="student", family_name=family, given_name=given, patronymic=middle)], kept)
         if one.group:
             group = Group(key=one.group, academic_year=year.name, name=one.group_name, kind="study_group")
             status = "enrolled" if len(students) == 1 else None
             enrolment = Enrolment(key=f"{one.id}:{one.group}", person=one.id, group=one.group, status=status)
-            batch.add([group, enrolment])
+            batch.add([group, enrolment], kept)
     return batch
 
 

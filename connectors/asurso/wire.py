@@ -116,6 +116,26 @@ class Student(Named):
     student_group: GroupRef | None = None
 
 
+class Decree(Spo):
+    """An order that moves a pupil; the group may be an object or its id."""
+
+    id: str | None = None
+    type: Text | None = None
+    date: Text | None = None
+    effective_date: Text | None = None
+    number: str | None = None
+    student_group: Any = None
+    reason: Text | None = None
+    retirement_reason: Text | None = None
+    retire_reason: Text | None = None
+
+    @property
+    def group_id(self) -> str | None:
+        """The group, where its id alone stands."""
+        plain = isinstance(self.student_group, (str, int)) and not isinstance(self.student_group, bool)
+        return str(self.student_group).strip() or None if plain else None
+
+
 # -- the journal (A5.3) ----------------------------------------------------------------------------------------------
 
 

@@ -96,3 +96,28 @@ EXAMINATIONS: Final[Mapping[str, str]] = {
 }
 
 SEXES: Final[Mapping[str, str]] = {"Male": "m", "Female": "f"}
+
+JOINING: Final = frozenset({"Enroll", "Move", "NextTerm", "NextYear"})
+"""Decrees after which a pupil is in the group that they name."""
+
+LEAVING: Final[Mapping[str, str]] = {"Retire": "expelled", "Graduate": "graduated", "Disband": "transferred"}
+"""Decrees after which a pupil is in no group, and what they are then if no reason is said."""
+
+RETIREMENTS: Final[Mapping[str, str]] = {
+    "AcademicVacation": "academic_leave",
+    "Graduation": "graduated",
+    "TransferInOtherEducationOrganizations": "transferred",
+    "TransferOnOtherEducationFormInThisOrganization": "transferred",
+    "PersonalDesire": "expelled",
+    "SendDown": "expelled",
+    "SendDownForPoorProgress": "expelled",
+    "SendDownForFailFinalExams": "expelled",
+    "Conscription": "expelled",
+    "Disease": "expelled",
+    "OtherReasons": "expelled",
+    "TerminationOfContract": "expelled",
+    "StudentsDeath": "expelled",
+}
+
+STAFF_DECREES: Final = frozenset({"Hire", "Fire", "Appoint", "Dismiss"})
+"""Decrees that are of an employee, should one stand on a card."""

@@ -72,8 +72,11 @@ def make_context(
     concurrency: int = 4,
     find: Callable[[str], Origin | None] | None = None,
     pseudonym: Callable[[str], str | None] = lambda _: None,
+    options: Mapping[str, Any] | None = None,
 ) -> Context:
     """The context of a source that reads a stand-in with one of its `auth` kinds; with `find` from the `archive`.
+
+    `options` are further settings of the source.
 
     Of a connector that reads files `base_url` is the folder in which the stand-in has laid them.
     """
@@ -85,6 +88,7 @@ def make_context(
         "product": product,
         "requests_per_second": requests_per_second,
         "concurrency": concurrency,
+        **(options or {}),
     }
     if standin.lay is not None:
         settings |= standin.lay(Path(base_url))

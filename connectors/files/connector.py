@@ -8,8 +8,19 @@ from pathlib import Path
 from canonical.batch import Batch, Lines, Origin, Read, Ready
 from canonical.coverage import Scope
 from canonical.entities import ENTITIES
-from connectors.contract import CheckLine, Connector, Context, Reading, RemoteInstitution, Unit, Window, ready
-from connectors.errors import SourceConfigError
+from connectors.archive import body_of
+from connectors.contract import (
+    CheckLine,
+    Connector,
+    Context,
+    Reading,
+    RemoteInstitution,
+    Unit,
+    Window,
+    failed,
+    ready,
+)
+from connectors.errors import DamagedAnswerError, NotFoundError, SourceConfigError
 from connectors.files.beside import WORTH_IT, Beside
 from connectors.files.blocks import Block, blocks
 from connectors.files.canonical_layout import csv_batch, read_lines
@@ -95,9 +106,13 @@ class CanonicalFolder:
     def _units(self, name: str) -> Iterator[Unit]:
         entity, _, ending = name.partition(".")
         origins = []
-        for block, origin in self._blocks(name, whole=ending == "csv"):
-            origins.append(origin)
-            yield ready(f"{name} {block.number}", self._reading(entity, ending, block, origin))
+        try:
+            for block, origin in self._blocks(name, whole=ending == "csv"):
+                origins.append(origin)
+                yield ready(f"{name} {block.number}", self._reading(entity, ending, block, origin))
+        except (DamagedAnswerError, NotFoundError) as error:  # a replay: the rest of the file is left out
+            yield failed(f"{name} {len(origins)}", error)
+            return
         if origins and not self._context.config.partial:
             done = Batch()
             done.covers(Scope(entity))
@@ -108,7 +123,7 @@ class CanonicalFolder:
         if context.find is not None:
             number = 0
             while origin := context.find(f"FILE {name} {number}"):
-                yield Block(number, 1, context.archive.get(origin.sha256)), origin
+                yield Block(number, 1, body_of(context.archive, origin)), origin
                 number += 1
             return
         path = self._folder / name

@@ -11,9 +11,9 @@ from typing import Final
 from canonical.batch import Batch, Origin
 from canonical.toml_files import ConfigError
 from canonical.years import AcademicYear
-from connectors.archive import digest
+from connectors.archive import body_of, digest
 from connectors.contract import CheckLine, Context, Reading, RemoteInstitution, Unit, Window, ready
-from connectors.errors import SourceConfigError
+from connectors.errors import ConnectorError, DamagedAnswerError, NotFoundError, SourceConfigError
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import Layout, load_layout
 from connectors.files.layouts.pages import read_pages
@@ -78,10 +78,10 @@ class LayoutFolder:
         context = self._context
         files: _Files = {}
         listed = context.find(_LIST) if context.find else None
-        for name in json.loads(context.archive.get(listed.sha256)) if listed else ():
+        for name in json.loads(body_of(context.archive, listed)) if listed else ():
             origin = context.find(f"FILE {name}") if context.find else None
             if origin:
-                files[name] = origin, lambda origin=origin: context.archive.get(origin.sha256)  # type: ignore[misc]
+                files[name] = origin, lambda origin=origin: body_of(context.archive, origin)  # type: ignore[misc]
         return listed, files
 
     def _origin(self, request: str, body: bytes) -> Origin:
@@ -155,13 +155,16 @@ class _Content:
     def digest(self) -> str:
         """All that a file's batch depends on beside its own content."""
         known = [layout.digest for layout in self._layouts]
-        return json.dumps([self._year.name, known, [[n, o.sha256] for n, (o, _) in self._files.items()]])
+        return json.dumps(
+            [self._year.name, repr(self._context.calendar), known, [[n, o.sha256] for n, (o, _) in self._files.items()]]
+        )
 
     def making(self, name: str) -> Callable[[], Batch]:
         """Makes the batch of a file.
 
         Raises (when it is called):
             UnreadableFileError: the file cannot be read, or no layout fits it.
+            DamagedAnswerError: a replay does not find it whole.
 
         """
 
@@ -174,14 +177,14 @@ class _Content:
         return make
 
     @cached_property
-    def _account(self) -> tuple[Account, Mapping[str, UnreadableFileError]]:
+    def _account(self) -> tuple[Account, Mapping[str, ConnectorError]]:
         context = self._context
-        account = Account(context.institution.kind, context.scale, context.pseudonym)
-        broken: dict[str, UnreadableFileError] = {}
+        account = Account(context.institution.kind, context.scale, context.pseudonym, context.calendar)
+        broken: dict[str, ConnectorError] = {}
         for name, (origin, body) in self._files.items():
             try:
                 chosen = choose(self._layouts, body(), name, context.scale, self._year)
-            except UnreadableFileError as error:
+            except (UnreadableFileError, DamagedAnswerError, NotFoundError) as error:
                 broken[name] = error
             else:
                 account.take(ReadFile(name, origin, read_pages(chosen.fit, chosen.book, name, chosen.setting)))

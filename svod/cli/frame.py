@@ -124,7 +124,11 @@ class Frame:
 
         source = institution.source[number]
         return SourceJob(
-            institution.place, source, self.site.scale(institution), self.site.layouts(institution, source)
+            institution.place,
+            source,
+            self.site.scale(institution),
+            self.site.layouts(institution, source),
+            self.site.calendar(institution),
         )
 
     # -- speaking ------------------------------------------------------------------------------------------------

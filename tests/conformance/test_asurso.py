@@ -14,14 +14,16 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.responses import HTMLResponse
 
 from canonical.cleaning import decode
 from canonical.coverage import Axis, Selector
 from canonical.entities import entity_of
 from canonical.years import AcademicYear
 from connectors.archive import NoArchive
-from connectors.asurso.standin import LOGIN, PASSWORD, Portal, hashed, make
+from connectors.asurso.standin import LOGIN, PAGE, PASSWORD, Portal, hashed, make
 from connectors.asurso.standin_answers import Answers
+from connectors.conformance.bench import KeepingArchive
 from connectors.conformance.harness import (
     QUICK,
     Collected,
@@ -153,6 +155,40 @@ class TestWhatAnImportGives:
         assert got.failed == {}
         assert door.visits.methods.keys() <= {"GET", "POST", "DELETE"}
 
+    def test_history_adds_who_moved_when_and_by_which_order(self) -> None:
+        standin, archive = college(), KeepingArchive()
+        got, _ = read(standin, archive=archive, options={"history": True})
+        assert not got.failed
+        assert not got.rejects
+        view = portal(standin).view
+        shown = 0
+        for group in view.groups():
+            for member in group.members:
+                record: Any = got.records["enrolments"][f"{50000 + member.person}:{view.group(group)}"]
+                stays = {"transferred": "transferred", "expelled": "expelled", "academic_leave": "academic_leave"}
+                assert record.status == stays.get(member.status, "enrolled")
+                assert record.start == member.start.isoformat()
+                assert (record.end is None) == (member.end is None)
+                assert record.order_number.startswith(f"{member.person}-")
+                shown += record.status != "enrolled"
+        assert shown >= 3
+        lines = [line.split()[0] for line in differing(standin, got)]
+        assert set(lines) == {"enrolments"}
+        assert not any(b"passport" in body or b"snils" in body for body in archive.bodies.values())
+        answers = {o.request: o for _, b in got.batches for o, _ in b.blocks if o}
+        again, _ = read(standin, archive=archive, find=answers.get, options={"history": True})
+        assert again.records == got.records
+
+    def test_without_cards_history_is_told_and_nothing_is_found_gone(self) -> None:
+        standin = college()
+        with mock.patch.object(Answers, "card", side_effect=PermissionError):
+            got, door = read(standin, options={"history": True})
+            lines = asyncio.run(ask(standin, "check", options={"history": True}))
+        assert [name.partition("/")[0] for name in got.failed] == ["decrees"]
+        assert sum("/people/students/" in p for p in door.visits.paths) == 1
+        assert {s.entity for _, b in got.batches for s in b.scopes} & {"people", "enrolments"} == {"people"}
+        assert [line.what for line in lines if line.ok is False] == ["decrees"]
+
     def test_two_imports_of_the_same_have_the_same_digests(self, plain: Plain) -> None:
         standin = college()
         first, second = plain.got, read(standin, concurrency=1)[0]
@@ -198,6 +234,30 @@ class TestExplicitDates:
                     assert (scope.axis, scope.start, scope.end) == (Axis.LESSON_DATE, "2026-10-05", "2026-10-18")
                 else:
                     assert scope.entity == "planned_topics"
+
+    def test_a_year_that_is_over_is_read_when_it_is_asked_for(self) -> None:
+        standin = college(JANUARY)
+        truth = list(standin.truth())
+        year, entries = AcademicYear(2026), Answers.entries
+        groups = mock.patch.object(Answers, "groups", a_course_later(Answers.groups))
+        over = mock.patch.object(Answers, "entries", lambda *a: [{**e, "isActive": False} for e in entries(*a)])
+        with serving(standin.app) as base, groups, over:
+            made = replace(make_context(standin, base), clock=lambda: datetime(2027, 10, 5, 12, tzinfo=SAMARA))
+            got = asyncio.run(read_all(made, Window(year, year.start, year.end, explicit=True)))
+        assert not got.failed
+        lines = [
+            x for x in differences(truth, got.records, SAMARA) if ".academic_year:" not in x and ".level:" not in x
+        ]
+        assert lines == []
+        assert {s.entity for _, b in got.batches for s in b.scopes} <= {
+            "lessons",
+            "works",
+            "marks",
+            "attendance",
+            "planned_topics",
+            "period_marks",
+            "attestations",
+        }
 
     def test_a_look_back_reads_the_terms_that_it_touches_whole(self) -> None:
         standin = college(datetime(2027, 4, 1, 12, tzinfo=SAMARA))
@@ -258,8 +318,8 @@ class TestManners:
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             counted[0] += 1
-            state.maintenance = 503 if counted[0] >= 20 and scope["method"] == "GET" else None
-            await real(scope, receive, send)
+            away = counted[0] >= 20 and scope["method"] == "GET"
+            await (HTMLResponse(PAGE, 503) if away else real)(scope, receive, send)
 
         standin.app = app
         with pytest.raises(UnavailableError):
@@ -416,9 +476,14 @@ class TestTheAccount:
         assert not [scope for _, batch in got.batches for scope in batch.scopes]
 
 
-async def ask(standin: StandIn, what: str) -> Any:
+def a_course_later(groups: Callable[[Answers], Any]) -> Callable[[Answers], Any]:
+    """The list of groups as it will be a year later."""
+    return lambda answers: [{**g, "yearNumber": g["yearNumber"] + 1} for g in groups(answers)]
+
+
+async def ask(standin: StandIn, what: str, **more: Any) -> Any:
     with serving(standin.app) as base, secrets_in_place():
-        context = make_context(standin, base)
+        context = make_context(standin, base, **more)
         with secrets_in_place():
             connector = connect(context)
             try:

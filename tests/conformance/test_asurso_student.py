@@ -14,6 +14,7 @@ from canonical.entities import Attendance, Lesson, Mark, Record, Work
 from canonical.years import AcademicYear
 from connectors.asurso.standin_student import Diary
 from connectors.asurso.standin_view import SHEET_ONLY
+from connectors.conformance.bench import KeepingArchive
 from connectors.conformance.harness import differences
 from connectors.contract import Window
 from connectors.standins.server import Faults, StandIn
@@ -144,6 +145,17 @@ class TestAStudentsAccount:
         assert days
         assert all("2026-10-05" <= d <= "2026-10-11" for d in days)
         assert [p for p in door.visits.paths if "/lessons/" in p] == [p for p in door.visits.paths if "2026-10-05/2026-10-11" in p]  # fmt: skip
+
+    def test_a_replay_knows_whose_account_it_was(self) -> None:
+        standin, archive = college(), KeepingArchive()
+        got = own(standin, archive=archive)
+        answers = {o.request: o for _, b in got.batches for o, _ in b.blocks if o}
+        again = own(standin, archive=archive, find=answers.get)
+        assert again.records == got.records
+        assert not again.failed
+        kept = b"\n".join(archive.bodies.values()).decode()
+        assert standin.student["password"] not in kept
+        assert "communityToken" not in kept
 
     def test_check_says_that_it_is_no_staff_account(self) -> None:
         import asyncio

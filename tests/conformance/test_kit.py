@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
 
 import pytest
 
 from connectors.conformance import CHECKS, Bench, Check, hold
-from connectors.contract import TIERS
 from connectors.registry import manifests
 
 PRODUCTS = [
@@ -18,13 +16,6 @@ PRODUCTS = [
     if about.standin is not None
 ]
 
-OPEN: Final = {
-    ("asurso/school", "account"): "the school is named by its short name, discover gives its number",
-    ("asurso/school", "coverage"): "what has left with its pupil stays in the diaries that were read before",
-    ("asurso/school", "unknown-words"): "attendance of a lesson with an unknown kind of term is not told",
-}
-"""What is known to miss, and why. Whoever mends it takes it out here: it is strict."""
-
 
 @cache
 def bench(name: str, product: str) -> Bench:
@@ -33,15 +24,10 @@ def bench(name: str, product: str) -> Bench:
 
 def cases() -> list[object]:
     return [
-        pytest.param(name, product, check, id=f"{name}/{product} {check}", marks=_marks(f"{name}/{product}", check))
+        pytest.param(name, product, check, id=f"{name}/{product} {check}")
         for name, product in PRODUCTS
         for check in CHECKS
     ]
-
-
-def _marks(product: str, check: Check) -> list[pytest.MarkDecorator]:
-    why = OPEN.get((product, check.name))
-    return [pytest.mark.xfail(reason=why, strict=True)] if why else []
 
 
 @pytest.mark.parametrize(("name", "product", "check"), cases())
@@ -52,16 +38,5 @@ def test_conformance(name: str, product: str, check: Check) -> None:
     assert not verdict.complaints
 
 
-def test_tiers_are_as_good_as_they_say() -> None:
-    """Of what stands in `OPEN`; the rest passes, as the tests before this one say."""
-    for name, product in PRODUCTS:
-        on = f"{name}/{product}"
-        failing = {check.tier for check in CHECKS if (on, check.name) in OPEN}
-        below = next((n for n, tier in enumerate(TIERS) if tier in failing), len(TIERS))
-        assert TIERS.index(manifests()[name].tier) < below, on
-
-
 def test_every_connector_is_tried() -> None:
     assert {name for name, _ in PRODUCTS} == set(manifests())
-    assert {on for on, _ in OPEN} <= {"/".join(p) for p in PRODUCTS}
-    assert {check for _, check in OPEN} <= {c.name for c in CHECKS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,20 @@ def test_replay_maps_the_archive_again(place: Installation) -> None:
     result = place.json("replay")
     assert result["status"] == "ok"
     assert all(e["unchanged"] == e["received"] for e in result["sources"][0]["entities"].values())
+    assert place.export() == before
+
+
+def test_a_damaged_answer_is_left_out_of_a_replay_alone(place: Installation) -> None:
+    place.run("import")
+    before = place.export()
+    marks = hashlib.sha256((place.folder / "drop" / "marks.ndjson").read_bytes()).hexdigest()
+    kept = place.folder / "raw" / marks[:2] / f"{marks[2:]}.zst"
+    kept.write_bytes(kept.read_bytes()[:-7])
+    result = place.json("replay", status=1)["sources"][0]
+    assert (result["status"], result["error"]["code"]) == ("partial", "raw_archive_damaged")
+    assert str(kept) in result["error"]["message"]
+    assert "from a backup" in result["error"]["message"]
+    assert [lost["unit"] for lost in result["lost"]] == ["marks.ndjson 0"]
     assert place.export() == before
 
 

@@ -791,7 +791,7 @@ class TestLists:
             {"id": 4, "name": "3 курс", "yearNumber": 3, "startDate": "2024-09-02T00:00:00.0000000"},
             {"id": 5, "name": "2 курс", "yearNumber": 2, "startDate": "2023-09-01T00:00:00.0000000"},
         ]  # fmt: skip
-        batch = mapper.calendars(answer(items), YEAR, directory())
+        batch = mapper.calendars(answer(items), YEAR, YEAR, directory())
         assert records(batch, "periods") == {
             "calendar:3": {"academic_year": "2024/2025", "kind": "year", "number": 1, "name": "2 курс", "start": "2024-09-02", "end": "2025-06-28", "groups": ["5011"]}
         }  # fmt: skip

@@ -22,6 +22,7 @@ from connectors.archive import FolderArchive
 from connectors.errors import (
     AccessDeniedError,
     ConnectorError,
+    DamagedAnswerError,
     NotFoundError,
     OutOfOrderError,
     RateLimitedError,
@@ -414,7 +415,7 @@ def test_the_archive_keeps_a_body_once_and_notices_damage(tmp_path: Path) -> Non
     assert archive.get(name) == body
     assert archive.path(name).stat().st_mode & 0o077 == 0
     archive.path(name).write_bytes(b"scratched")
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(DamagedAnswerError, match="damaged"):
         archive.get(name)
     with pytest.raises(KeyError):
         archive.get("0" * 64)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
+from connectors.archive import body_of
 from connectors.asurso.school.hub import hub, task_of
 from connectors.asurso.school.signin import SchoolManner
 from connectors.contract import Context
@@ -36,6 +37,10 @@ _TRIES: Final = 4
 _PAUSE_SECONDS: Final = 0.5
 
 
+_FILTERS: Final = frozenset({"SID", "PCLID", "PCLID_IUP", "SGID", "TERMID", "period", "MarksType"})
+"""What a report may ask for (portal facts B4.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """What a report asks for: its filters, each with the value that the portal's own page would send."""
@@ -43,12 +48,18 @@ class Form:
     report: str
     filters: Mapping[str, str]
 
-    def filled(self, given: Mapping[str, str | None]) -> list[dict[str, str]]:
-        """The filters with these values; what the form does not ask for is left out, as is what is given as null; what is
-        not given is as it was.
+    @property
+    def strange(self) -> list[str]:
+        """The filters that nobody has told us of."""
+        return [name for name in self.filters if name not in _FILTERS]
+
+    def filled(self, given: Mapping[str, str | None]) -> dict[str, str]:
+        """The filters with these values; what the form does not ask for is left out (save whose report it is), as is
+        what is given as null; what is not given is as it was.
         """
-        values = {name: given.get(name, default) for name, default in self.filters.items()}
-        return [{"filterId": n, "filterValue": v, "filterText": ""} for n, v in values.items() if v]
+        names = dict.fromkeys((*self.filters, "SID"))
+        values = {name: given.get(name, self.filters.get(name)) for name in names}
+        return {n: v for n, v in values.items() if v}
 
 
 PLAIN_FILTERS: Final = ("SID", "period")
@@ -65,6 +76,7 @@ class Client:
         self._at_once = asyncio.Semaphore(context.config.concurrency or context.product.concurrency)
         self._queue = _QUEUES[0]
         self._prepared = False
+        self._known_only: set[str] = set()
 
     # -- the school ------------------------------------------------------------------------------------------------------
 
@@ -176,21 +188,23 @@ class Client:
 
         """
         selected = form.filled(given)
+        known = {n: v for n, v in selected.items() if n in _FILTERS}
         asked = f"REPORT {form.report} " + json.dumps(
-            {f["filterId"]: f["filterValue"] for f in selected} | {"SCHOOLYEARID": params.get("SCHOOLYEARID")},
-            sort_keys=True,
-            ensure_ascii=False,
+            known | {"SCHOOLYEARID": params.get("SCHOOLYEARID")}, sort_keys=True, ensure_ascii=False
         )
         if self._context.find is not None:
             return self._archived(asked)
-        body = {"selectedData": selected, "params": [{"name": n, "value": v} for n, v in params.items()]}
         async with self._at_once:
             await self._prepare()
             for left in reversed(range(_TRIES)):
+                filters = known if form.report in self._known_only else selected
                 try:
-                    answer = await self._make(form.report, body)
+                    answer = await self._make(form.report, _body(filters, params))
                 except ConnectorError as error:
                     gone = isinstance(error, _FileGoneError)
+                    if left and not gone and isinstance(error, NotFoundError) and filters != known:
+                        self._known_only.add(form.report)  # it may be the strange ones that are not taken
+                        continue
                     if not left or not (error.retry or gone):
                         raise
                     await asyncio.sleep(0 if gone else _PAUSE_SECONDS)
@@ -203,10 +217,7 @@ class Client:
         origin = self._context.find(asked) if self._context.find else None
         if origin is None:
             raise NotFoundError(f"{asked}: not in the raw archive")
-        try:
-            return Answer(200, {}, self._context.archive.get(origin.sha256), origin)
-        except KeyError:
-            raise NotFoundError(f"{asked}: its page is no longer in the raw archive") from None
+        return Answer(200, {}, body_of(self._context.archive, origin), origin)
 
     async def _prepare(self) -> None:
         """What the portal's own page asks first (portal facts B4.2); the answer means nothing."""
@@ -257,6 +268,14 @@ class Client:
             await self._session.close()
 
 
+def _body(filters: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What queues a report."""
+    return {
+        "selectedData": [{"filterId": n, "filterValue": v, "filterText": ""} for n, v in filters.items()],
+        "params": [{"name": n, "value": v} for n, v in params.items()],
+    }
+
+
 class _FileGoneError(NotFoundError):
     """The file of a report can be fetched once; an answer that was lost on the way has used it up."""
 
@@ -267,6 +286,11 @@ async def unless_denied(ask: Coroutine[Any, Any, T]) -> T | None:
         return await ask
     except (AccessDeniedError, NotFoundError):
         return None
+
+
+def is_refusal(error: ConnectorError) -> bool:
+    """Whether the portal does not let the account have something, for good; else it may be there all the same."""
+    return isinstance(error, (AccessDeniedError, NotFoundError))
 
 
 async def all_of(asks: Iterable[Coroutine[Any, Any, T]]) -> list[T | ConnectorError]:

@@ -14,20 +14,20 @@ from typing import Any, Final
 
 import msgspec
 
-from canonical.batch import Batch, Origin
+from canonical.batch import Batch, Drift, Origin
 from canonical.coverage import Axis, Scope, Selector
 from canonical.years import AcademicYear, Stretch
 from connectors.archive import digest
 from connectors.asurso.school import structure, wire
 from connectors.asurso.school.checks import GIVES, check
-from connectors.asurso.school.client import Client, Form, all_of, unless_denied
+from connectors.asurso.school.client import Client, Form, all_of, is_refusal, unless_denied
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenWork
 from connectors.asurso.school.finals import Around, period_marks
 from connectors.asurso.school.journal import Evidence, Home, Surroundings, Timetable, course_of, journal
 from connectors.asurso.school.lists import Answered, Lists, by_number, id_of
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.reports import attendance_and_marks, entries
-from connectors.asurso.school.taught import Curriculum, answered, curriculum
+from connectors.asurso.school.taught import Curriculum, curriculum
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -37,6 +37,7 @@ from connectors.contract import (
     Unit,
     Window,
     digest_of,
+    failed,
     ready,
 )
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
@@ -70,10 +71,13 @@ class SchoolConnector:
         return await check(self._client)
 
     async def discover(self) -> list[RemoteInstitution]:
-        """The school that the account is signed in to: the portal has no list of an account's schools."""
+        """The school that the account is signed in to, by the name or id that names it, and the account's others."""
         await self._client.year()
         manner = self._client.manner
-        return [RemoteInstitution(manner.school or "", manner.name or manner.school or "")]
+        own = manner.school or ""
+        here = RemoteInstitution((self._context.config.remote_id or own).strip(), manner.name or own)
+        others = (RemoteInstitution(n, name) for n, name in manner.organizations.items() if n != own)
+        return [here, *others]
 
     async def close(self) -> None:
         """Ends the session: a forgotten one would warn the account's owner."""
@@ -83,14 +87,17 @@ class SchoolConnector:
         """The lists, then the stretches of the window, at last the marks of periods."""
         lists = await Listing(self._client).read()
         year = lists.academic_year or AcademicYear.of(self._context.today())
-        if year != window.year:
-            return  # classes are known of the session's year only (portal facts B2.1)
+        if year != window.year:  # classes are known of the session's year only (portal facts B2.1)
+            if window.explicit:
+                why = f"the portal names the classes of {year.name} only; {window.year.name} cannot be read from it any more"
+                yield failed(f"year/{window.year.name}", NotFoundError(why))
+            return
         made, terms = curriculum(lists), Terms(lists, year)
         for unit in _list_units(lists, made, terms, year):
             yield unit
         run = Run(self._context, self._client, window, lists, made, terms, _about_reports(self._client.manner.about))
         asked = [*(a.origin for a in lists.answers()), *await run.prepare()]
-        yield ready(f"asked/{year.name}", Reading(asked, partial(_keeping, asked)))
+        yield ready(f"asked/{year.name}", Reading(asked, partial(_keeping, asked, run.strange_filters())))
         for unit in run.lost:
             yield unit
         for piece in terms.pieces(window):
@@ -204,7 +211,7 @@ class Listing:
 
 def _needed(answer: Answered) -> Answered:
     """An answer, or that the account may not have it; that it is useless must stop the source."""
-    if isinstance(answer, ConnectorError) and answer.retry:
+    if isinstance(answer, ConnectorError) and not is_refusal(answer):
         raise answer
     return answer
 
@@ -234,9 +241,10 @@ def _list_units(lists: Lists, made: Curriculum, terms: Terms, year: AcademicYear
     yield ready(f"periods/{year.name}", Reading(everything, terms.batch, context))
 
 
-def _keeping(asked: Sequence[Origin]) -> Batch:
-    """A batch of no records, so that a replay finds the answers."""
+def _keeping(asked: Sequence[Origin], strange: Iterable[str] = ()) -> Batch:
+    """A batch of no records, so that a replay finds the answers, and the filters of reports that nobody knows are told."""
     batch = Batch()
+    batch.drift.update(Drift("unknown_value", "ReportForm", f"filterId={name}") for name in strange)
     for origin in asked:
         batch.add([], origin)
     return batch
@@ -245,15 +253,6 @@ def _keeping(asked: Sequence[Origin]) -> Batch:
 def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """The items in runs of so many."""
     return (items[n : n + size] for n in range(0, len(items), size))
-
-
-def failed(name: str, error: ConnectorError) -> Unit:
-    """A unit that could not be read."""
-
-    async def read() -> Reading:
-        raise error
-
-    return Unit(name, read)
 
 
 def _unit(name: str, answer: Answered, make: Any, context: str = "") -> Unit:
@@ -304,6 +303,10 @@ class Run:
         self._around = Surroundings(self._lists, self._made, _bells(bells), self._context.zone, self._context.scale)
         return [*asked, *([bells.origin] if bells else [])]
 
+    def strange_filters(self) -> list[str]:
+        """What reports ask for that the connector does not know."""
+        return sorted({name for form in self._forms.values() for name in form.strange})
+
     # -- a stretch of days -----------------------------------------------------------------------------------------------
 
     async def piece(self, piece: Stretch) -> AsyncIterator[Unit]:
@@ -351,7 +354,7 @@ class Run:
                     read.add(student)
                 except ConnectorError as error:
                     lost.append(failed(f"diary/{student}/{piece.start}", error))
-                    if error.retry:
+                    if not is_refusal(error):
                         evidence.unsure.add(student)
         if evidence.unsure:  # whose lessons theirs are is not known: those of their classes may be
             classes = {self._lists.class_of[s] for s in evidence.unsure}
@@ -423,7 +426,7 @@ class Run:
             except ConnectorError as error:
                 lost.append(failed(f"attendance/{student}/{piece.start}", error))
                 spans.pop(student, None)
-                if error.retry:
+                if not is_refusal(error):
                     evidence.unsure.add(student)
                 continue
             evidence.others.append(answer.origin)
@@ -493,7 +496,7 @@ class Run:
     # -- marks of periods ------------------------------------------------------------------------------------------------
 
     async def finals(self) -> AsyncIterator[Unit]:
-        """The marks of terms and of the year, pupil by pupil."""
+        """The marks of terms and of the year, pupil by pupil; at last that nobody else has any."""
         form = self._forms.get("studenttotalmarks")
         if form is None:
             return
@@ -501,12 +504,24 @@ class Run:
         days = (self._window.year.start, self._window.year.end)
         answers = await all_of(self._report(form, s, days) for s in self.students)
         context = digest_of(self._lists.answers())
+        year, whole = self._window.year.name, self._lists.pupils_whole and not self._window.explicit
         for student, answer in zip(self.students, answers, strict=True):
-            name = f"finals/{student}/{self._window.year.name}"
-            if isinstance(answer, ConnectorError):
-                yield failed(name, answer)
+            name = f"finals/{student}/{year}"
+            try:
+                if isinstance(answer, ConnectorError):
+                    raise answer
+                batch = period_marks(answer, student, around)
+            except ConnectorError as error:
+                whole = False
+                yield failed(name, error)
                 continue
-            yield ready(name, Reading([answer], partial(period_marks, answer, student, around), context))
+            whole = whole and bool(batch.scopes)
+            yield ready(name, Reading([answer], partial(_as_it_is, batch), context))
+        if whole and answers:
+            batch = Batch()
+            batch.covers(Scope("period_marks", Selector.INSTITUTION, None, Axis.ACADEMIC_YEAR, year, year))
+            origins = [a.origin for a in answers if isinstance(a, Answer)]
+            yield ready(f"finals/{year}", Reading(origins, partial(_as_it_is, batch)))
 
     # -- what is covered -------------------------------------------------------------------------------------------------
 
@@ -516,24 +531,34 @@ class Run:
         """Marks and absences pupil by pupil, as they were asked for; lessons and works where all pupils were read."""
         on = (Axis.LESSON_DATE, piece.start.isoformat(), piece.end.isoformat())
         holes = {e for entity, *_, hides in evidence.diaries.unkeyed for e in (entity, *hides)}
+        whole = {s: days for s, days in spans.items() if s in read and not evidence.absences[s][1]}
         for student in sorted(read, key=by_number):
             if "marks" not in holes:
                 yield Scope("marks", Selector.PERSON, self._lists.key_of(student), *on)
-            if student in spans and not evidence.absences[student][1]:
-                days = (d.isoformat() for d in spans[student])
-                yield Scope("attendance", Selector.PERSON, self._lists.key_of(student), Axis.LESSON_DATE, *days)
+            if student in whole:
+                since, until = (d.isoformat() for d in whole[student])
+                yield Scope("attendance", Selector.PERSON, self._lists.key_of(student), Axis.LESSON_DATE, since, until)
         if not self._lists.staff_side:
             return
         entities = [e for e in ("lessons", "works") if e not in holes]
         if evidence.lost_cards and "works" in entities:
             entities.remove("works")
-        everybody = set(self.students) <= read and answered(self._lists.pupils)
-        if everybody and self.students:
+        if self.students and self._lists.pupils_whole and set(self.students) <= read:
+            entities += ["marks"] if "marks" not in holes else []
             yield from (Scope(e, Selector.INSTITUTION, None, *on) for e in entities)
+            if set(self.students) <= whole.keys():  # whoever is not in the lists any more has no absences either
+                first, last = max(a for a, _ in whole.values()), min(b for _, b in whole.values())
+                if first <= last:
+                    days = (Axis.LESSON_DATE, first.isoformat(), last.isoformat())
+                    yield Scope("attendance", Selector.INSTITUTION, None, *days)
             return
         for one in self._made.taught.values():
             if one.pupils and one.pupils <= read:
                 yield from (Scope(e, Selector.COURSE, one.key, *on) for e in entities)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 def _has_value(mark: Any) -> bool:

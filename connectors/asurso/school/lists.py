@@ -91,6 +91,16 @@ class Lists:
         return sorted({i for item in items_of(self.classes) if (i := id_of(item))}, key=by_number)
 
     @cached_property
+    def pupils_whole(self) -> bool:
+        """Whether all pupils of all classes are known: whoever is not among them is no pupil of the school any more."""
+        answers = [self.classes, *self.pupils.values()]
+        return (
+            bool(self.class_ids)
+            and all(isinstance(a, Answer) and a.json() is not None for a in answers)
+            and all(id_of(item) for answer in answers for item in items_of(answer))
+        )
+
+    @cached_property
     def class_names(self) -> dict[str, str]:
         """Folded name of a class -> its id."""
         named = [(id_of(item), folded(_field(item, "name"))) for item in items_of(self.classes)]

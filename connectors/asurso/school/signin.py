@@ -25,6 +25,7 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.http import Answer, Session, common_fault
+from connectors.wire import plain_key
 
 log = logging.getLogger("svod.asurso.school")
 
@@ -84,7 +85,7 @@ class SchoolManner:
     """The portal's way with HTTP: cookies, a token in the header `at`, its own page as referrer.
 
     `version` is the server's, `school` the id of the school that was signed in to, `name` what the portal calls it,
-    `about` what its reports must be told.
+    `organizations` the account's schools by id, `about` what its reports must be told.
     """
 
     def __init__(self, context: Context) -> None:
@@ -98,6 +99,7 @@ class SchoolManner:
         self.version: tuple[int, ...] = (99,)
         self.school: str | None = None
         self.name: str | None = None
+        self.organizations: Mapping[str, str] = {}
         self.about: Mapping[str, Any] = {}
 
     @property
@@ -160,9 +162,12 @@ class SchoolManner:
                 await self._leave(session)
                 await self._look_at_door(session)
                 reply = await self._log_in(session, role)
-        organization = _inside(_inside(reply, "accountInfo"), "currentOrganization")
-        name = _inside(organization, "name")
+        info = _inside(reply, "accountInfo")
+        name = _inside(_inside(info, "currentOrganization"), "name")
         self.name = name if isinstance(name, str) else self.name
+        schools = _inside(info, "organizations")
+        listed = [(plain_key(s, "id"), _inside(s, "name")) for s in (schools if isinstance(schools, list) else ())]
+        self.organizations = {n: name if isinstance(name, str) else n for n, name in listed if n}
         asked = _inside(reply, "requestData")
         if _WARNING.decode() in str(_inside(reply, "entryPoint")).casefold() or _inside(asked, "warnType"):
             await self._heed(session)

@@ -98,7 +98,8 @@ def pupils(lists: Lists, school_class: str, answer: Answer) -> Batch:
     batch.add((_person(lists.key_of(one.id), one.full_name, "student") for one in read), answer.origin)
     numbers = lists.pupils_of.get(school_class, ())
     batch.add((_enrolment(lists, number, school_class) for number in numbers), answer.origin)
-    batch.covers(Scope("enrolments", Selector.GROUP, school_class))
+    if answer.json() is not None:
+        batch.covers(Scope("enrolments", Selector.GROUP, school_class))
     return batch
 
 
@@ -193,11 +194,9 @@ def of_everything(lists: Lists, year: AcademicYear) -> Iterator[Scope]:
     """The scopes of the institution, of what the lists hold completely."""
     if not lists.staff_side:
         return
-    whole = answered(lists.pupils) and answered(lists.taught) and answered(lists.rosters)
-    if not whole or not lists.class_ids:
+    if not (lists.pupils_whole and answered(lists.taught) and answered(lists.rosters)):
         return
-    if all(id_of(item) for item in items_of(lists.classes)):
-        yield Scope("groups", axis=Axis.ACADEMIC_YEAR, start=year.name, end=year.name)
+    yield Scope("groups", axis=Axis.ACADEMIC_YEAR, start=year.name, end=year.name)
     yield from (Scope(e) for e in ("people", "enrolments", "courses"))
     if isinstance(lists.subjects, Answer):
         yield Scope("subjects")

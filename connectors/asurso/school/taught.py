@@ -198,5 +198,5 @@ def _longest(made: Curriculum, parts: list[str]) -> int:
 
 
 def answered(several: Mapping[str, Answered]) -> bool:
-    """Whether all of these were answered."""
-    return all(isinstance(a, Answer) for a in several.values())
+    """Whether all of these were answered; an empty body says nothing."""
+    return all(isinstance(a, Answer) and a.json() is not None for a in several.values())

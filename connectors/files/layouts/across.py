@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -11,11 +12,14 @@ from connectors.files.layouts.days import NotADayError, day_in, month_number, re
 from connectors.files.layouts.match import fits
 from connectors.files.layouts.model import Across, Table
 from connectors.files.layouts.names import read_group, read_period
-from connectors.files.layouts.values import Fault, Setting, Values
+from connectors.files.layouts.values import Fault, Setting, Values, read_word
 from connectors.files.reading.sheets import CellError, Place, Sheet, Value, column_of, shown
 
 _NEAR: Final = 60
 _WORDY: Final = re.compile(r"[^\W\d_]{3}")
+_COUNTED: Final = re.compile(r"\s*[(:–-]*\s*\d+\s*\)?$")
+"""How many there are of a kind, behind its name: «Экзамены (2)»."""
+
 _LIKE_A_DAY: Final = re.compile(r"\s*\d+\s*[./-][\d\s./-]*|\d{5}")
 
 
@@ -85,7 +89,7 @@ def _range(across: Across, width: int) -> tuple[int, int]:
 
 def _column(across: Across, column: int, above: list[_Above], setting: Setting) -> AcrossColumn:
     values = Values()
-    month: int | None = None
+    month: int | None = setting.month if "day" in across.rows and "month" not in across.rows else None
     own_day = True
     for role, one in zip(across.rows, above, strict=True):
         text = shown(one.value)
@@ -118,38 +122,67 @@ def _read(role: str, value: Value, month: int | None, across: Across, setting: S
 
     """
     text = shown(value)
-    match role:
-        case "date" | "day":
-            try:
-                return _day(value, month, across, setting)
-            except NotADayError:
-                if isinstance(value, CellError) or _LIKE_A_DAY.fullmatch(text) or (role == "day" and text.isdecimal()):
-                    raise ValueError("not a date") from None
-                raise _NoColumnError from None
-        case "number":
-            if not re.fullmatch(r"\d{1,2}(?:\s*(?:урок|пара|ур\.?|п\.?))?", text):
-                raise ValueError("not the number of a lesson")
-            return int(re.match(r"\d+", text)[0])  # type: ignore[index]
-        case "weight":
-            if not re.fullmatch(r"\d{1,3}(?:[.,]\d+)?", text):
-                raise ValueError("not a weight")
-            return float(text.replace(",", "."))
-        case "period":
-            period = read_period(across.words.get(text, text))
-            if period is None:
-                raise _NoColumnError
-            return period
-        case "group" | "subject":
-            if not _WORDY.search(text) and role == "subject":
-                raise _NoColumnError
-            return read_group(text) if role == "group" else text
+    if role in {"date", "day"}:
+        try:
+            return _day(value, month, across, setting)
+        except NotADayError:
+            if isinstance(value, CellError) or _LIKE_A_DAY.fullmatch(text) or (role == "day" and text.isdecimal()):
+                raise ValueError("not a date") from None
+            raise _NoColumnError from None
+    read = _READ.get(role)
+    return read(text, across) if read else text
+
+
+def _number(text: str, _: Across) -> int:
+    found = re.fullmatch(r"(\d{1,2})(?:\s*(?:урок|пара|ур\.?|п\.?))?", text)
+    if not found:
+        raise ValueError("not the number of a lesson")
+    return int(found[1])
+
+
+def _weight(text: str, _: Across) -> float:
+    if not re.fullmatch(r"\d{1,3}(?:[.,]\d+)?", text):
+        raise ValueError("not a weight")
+    return float(text.replace(",", "."))
+
+
+def _period(text: str, across: Across) -> Any:
+    period = read_period(across.words.get(text, text))
+    if period is None:
+        raise _NoColumnError
+    return period
+
+
+def _kind(text: str, across: Across) -> str:
+    said = _COUNTED.sub("", text)
+    kind = read_word("attestation_kind", said, across.words)
+    if kind == said:
+        raise _NoColumnError
+    return kind
+
+
+def _subject(text: str, _: Across) -> str:
+    if not _WORDY.search(text):
+        raise _NoColumnError
     return text
 
 
+_READ: Final[Mapping[str, Callable[[str, Across], Any]]] = {
+    "number": _number,
+    "weight": _weight,
+    "period": _period,
+    "kind": _kind,
+    "subject": _subject,
+    "group": lambda text, _: read_group(text),
+}
+
+
 def _day(value: Value, month: int | None, across: Across, setting: Setting) -> date:
-    if month is None:
+    if month is None and "day" not in across.rows:
         return read_day(value, setting.year, across.dates or setting.dates)
     found = re.fullmatch(r"(\d{1,2})(?:\.0)?", shown(value))
-    if not found:
+    if not found or not 1 <= int(found[1]) <= 31:
         raise NotADayError
+    if month is None:
+        raise ValueError("no heading says its month")
     return day_in(setting.year, month, int(found[1]))

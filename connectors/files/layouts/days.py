@@ -121,6 +121,11 @@ def month_number(text: str) -> int | None:
     )
 
 
+def month_in(text: str) -> int | None:
+    """10 of «октябрь», «октябрь 2026 г.», «за октябрь»; null if no word of it is a month."""
+    return next((n for word in text.split() if (n := month_number(word))), None)
+
+
 def weekday_number(text: str) -> int | None:
     """1 of «Пн» or «понедельник», to 7; null if it is no day of the week."""
     word = text.casefold().strip(" .")

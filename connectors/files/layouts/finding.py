@@ -55,6 +55,10 @@ class Fit:
         return self.good, sum(best.values()) + self.headings
 
 
+LONG_MONTH: Final = 10
+"""A month that has every day, while it is not known which one it is."""
+
+
 def fit(layout: Layout, book: Workbook, file: str, setting: Setting) -> Fit:
     """Looks for the tables of a layout in a file, whose name is `file`."""
     made = Fit(layout)
@@ -63,7 +67,8 @@ def fit(layout: Layout, book: Workbook, file: str, setting: Setting) -> Fit:
         return made
     for number, table in enumerate(layout.table):
         sheets = [s for s in book.sheets if _is_meant(table, s)]
-        found = [one for sheet in sheets for one in find_table(number, table, sheet, setting)]
+        looking = setting.of(setting.year, LONG_MONTH) if table.needs_month else setting
+        found = [one for sheet in sheets for one in find_table(number, table, sheet, looking)]
         made.found.extend(found)
         if not found and not table.optional:
             made.lacking.append(_why_not(number, table, sheets))

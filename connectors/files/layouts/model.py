@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -26,7 +27,7 @@ from connectors.files.layouts.fields import KINDS
 CANONICAL: Final = "canonical"
 """The name in the place of a layout's of folders that hold the canonical journal itself."""
 
-ROLES: Final = ("date", "month", "day", "number", "work", "weight", "period", "subject", "group", "ignore")
+ROLES: Final = ("date", "month", "day", "number", "work", "weight", "period", "subject", "group", "kind", "ignore")
 """What a header row above columns across may hold."""
 
 
@@ -134,7 +135,7 @@ class Across(_Table):
         for role in value:
             if role not in ROLES:
                 raise ValueError(f"{role!r} is nothing that a header row holds{near(role, ROLES)}")
-        if ("month" in value) != ("day" in value):
+        if "month" in value and "day" not in value:
             raise ValueError("month and day go together")
         return value
 
@@ -167,6 +168,7 @@ class Table(_Table):
     repeat: bool = False
     optional: bool = False
     covers: bool | None = None
+    off: tuple[date | tuple[date, date], ...] | None = None
 
     @field_validator("kind")
     @classmethod
@@ -188,10 +190,25 @@ class Table(_Table):
                     raise ValueError(f"columns.{name}.words: none of them is one of {allowed}")
             if self.header == 0 and column.header:
                 raise ValueError(f"columns.{name}: without a header row (header = 0) a column is named by `at`")
+        if self.off is not None and "weekday" not in known:
+            raise ValueError(f"off: {self.kind} has no days of the week")
         for field in self.across.fields() if self.across else ():
             if field not in known:
                 raise ValueError(f"across: {self.kind} has no field {field!r}{near(field, known)}")
         return self
+
+    @property
+    def days_off(self) -> Iterator[date]:
+        """The days on which a timetable of weekdays has no lessons."""
+        for one in self.off or ():
+            first, last = one if isinstance(one, tuple) else (one, one)
+            yield from (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+    @property
+    def needs_month(self) -> bool:
+        """Whether a heading must say in which month the days across lie."""
+        rows = self.across.rows if self.across else ()
+        return "day" in rows and "month" not in rows
 
     @property
     def skips(self) -> tuple[str, ...]:
@@ -283,6 +300,10 @@ class Layout(_Table):
                     )
                 given.add(field)
         for number, table in enumerate(self.table, 1):
+            if table.needs_month and "month" not in given:
+                raise ValueError(
+                    f"table[{number}]: days across need their month: a header row above them, or a heading"
+                )
             here = given | {f for n, c in table.columns.items() for f in c.fields(n)}
             here |= set(table.across.fields()) if table.across else set()
             for needed in KINDS[table.kind].needs:

@@ -73,8 +73,8 @@ def _pages_of(layout: Layout, sheet: Sheet, found: Sequence[FoundTable], file: s
         heading = read_headings(layout, sheet, rows, file, kinds, setting)
         heading = heading.over(above.get(one.table.kind, Values()))
         above[one.table.kind] = Values({k: v for k, v in heading.said.items() if k not in _OF_ONE_PUPIL})
-        inner = setting.of(year_of(heading, setting.year))
-        table = _again(one, inner) if one.across and inner.year != setting.year else one
+        inner = setting.of(year_of(heading, setting.year), heading.said.get("month"))
+        table = _again(one, inner) if one.across and (inner != setting or one.table.needs_month) else one
         stop = min((f.row for f in found[n + 1 :] if f.row > one.row and _overlap(f, one)), default=len(sheet.rows))
         page = Page(
             one.table, Place(sheet.name, one.row, 0), heading, inner.year, table.across, unknown=_unknown(one, found)

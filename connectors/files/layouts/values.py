@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from canonical.text import tidy
 from canonical.years import AcademicYear
 from connectors.files.layouts.cells import CellWords, UnreadableCellError
-from connectors.files.layouts.days import NotADayError, read_day, read_span, read_years, weekday_number
+from connectors.files.layouts.days import NotADayError, month_in, read_day, read_span, read_years, weekday_number
 from connectors.files.layouts.fields import WORDS
 from connectors.files.layouts.match import folded
 from connectors.files.layouts.names import read_group, read_name, read_period
@@ -28,9 +28,11 @@ class Setting:
     year: AcademicYear
     words: CellWords
     dates: tuple[str, ...] = ()
+    month: int | None = None
 
-    def of(self, year: AcademicYear) -> Setting:
-        return replace(self, year=year)
+    def of(self, year: AcademicYear, month: int | None = None) -> Setting:
+        """The same with what the headings say: the year, and the month of the days that stand across."""
+        return replace(self, year=year, month=month or self.month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _read(kind: str, value: Value, rules: Rules, setting: Setting) -> Any:
     text = tidy(shown(value))
     if text is None:
         return None
-    return _word(kind, text, rules.words) if kind in WORDS else _OF_TEXT[kind](text, rules)
+    return read_word(kind, text, rules.words) if kind in WORDS else _OF_TEXT[kind](text, rules)
 
 
 def _day(_: str, value: Value, rules: Rules, setting: Setting) -> Any:
@@ -147,7 +149,7 @@ def _marks(kind: str, value: Value, _: Rules, setting: Setting) -> Any:
         raise UnreadableError(expected) from None
 
 
-def _word(kind: str, text: str, own: Mapping[str, str]) -> str:
+def read_word(kind: str, text: str, own: Mapping[str, str]) -> str:
     """A canonical word; one that is not known stays as it is, and goes into the record's `raw`."""
     known = {**WORDS[kind], **{folded(k): v for k, v in own.items()}}
     return known.get(folded(text), text)
@@ -217,6 +219,7 @@ _OF_TEXT: Final[Mapping[str, Callable[[str, Rules], Any]]] = MappingProxyType(
         "group": _or_fault(read_group, "not a group"),
         "period": _or_fault(read_period, "not a reporting period"),
         "weekday": _or_fault(weekday_number, "not a day of the week"),
+        "month": _or_fault(month_in, "not a month"),
         "academic_year": _or_fault(read_years, "not an academic year"),
         "dates": _or_fault(read_span, "not two dates"),
     }

@@ -19,6 +19,14 @@ _BEFORE: Final = rf"(?:.*?\s)?(?:класса?|группы?а?)\s+(?P<value>{_C
 _AFTER: Final = rf"(?:.*?\s)?(?P<value>{_CLASS})\s+класса?\b.*"
 _ALONE: Final = rf"(?P<value>{_CLASS}|{_GROUP})"
 _INSIDE: Final = rf"(?:.*?[\s_,-])?(?P<value>{_CLASS})(?:[\s_,-].*)?"
+_SUBJECT: Final = r"(?:.*[\s,;])?(?:предмет|дисциплина|по предмету|по дисциплине)[\s:]+[«\"]?(?P<value>[^,;:«»\"]{3,80}?)[»\"]?(?:[,;].*)?"
+_MONTH: Final = (
+    r"(?:.*\s)?(?P<value>(?:январ|феврал|март|апрел|ма[йя]|июн|июл|август|сентябр|октябр|ноябр|декабр)\w*)(?:\s.*)?"
+)
+_SPAN: Final = r".*\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d).+\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d).*"
+_PERIOD: Final = (
+    r"(?:.*[\s:])?(?P<value>(?:[1-4]|I{1,3}|IV)-?[йяе]? (?:четверть|триместр|полугодие|семестр|модуль))(?:[\s,.].*)?"
+)
 _NO_NAME: Final = re.compile(r"(?:лист|sheet|страница|page|table|csv|worksheet)\s*\d*", re.IGNORECASE)
 
 
@@ -36,8 +44,15 @@ def find_headings(
     needed = {n for names in KINDS[kind].needs for n in names} - given - found.keys()
     if "group" in needed and (group := _group(sheet, row, file)):
         found["group"] = group
-    if "subject" in needed and _is_subject(sheet.name):
+    if "subject" in needed and _stands(sheet, row, _SUBJECT):
+        found["subject"] = {"pattern": _SUBJECT}
+    elif "subject" in needed and _is_subject(sheet.name):
         found["subject"] = {"where": "sheet_name"}
+    if "day" in given and "month" not in {*given, *found}:
+        found["month"] = {"pattern": _MONTH}
+    if "weekday" in given and not {"date", "dates", "week", "period"} & {*given, *found}:
+        span = _stands(sheet, row, _SPAN)
+        found.update({"dates": {"pattern": _SPAN}} if span else {"period": {"pattern": _PERIOD}})
     return found
 
 
@@ -65,6 +80,12 @@ def _group(sheet: Sheet, row: int, file: str) -> dict[str, Any] | None:
     if re.fullmatch(_INSIDE, PurePath(file).stem, re.IGNORECASE):
         return {"where": "file_name", "pattern": _INSIDE}
     return None
+
+
+def _stands(sheet: Sheet, row: int, pattern: str) -> bool:
+    """Whether a text above the table is like this."""
+    texts = (tidy(sheet.text(r, c)) for r in range(row) for c in range(len(sheet.rows[r])))
+    return any(re.fullmatch(pattern, text, re.IGNORECASE) for text in texts if text)
 
 
 def _is_subject(name: str) -> bool:

@@ -15,7 +15,7 @@ from connectors.files.identifying import Preview, preview_of
 from connectors.files.layouts.across import columns_across
 from connectors.files.layouts.cells import CellWords
 from connectors.files.layouts.fields import KINDS
-from connectors.files.layouts.finding import fit
+from connectors.files.layouts.finding import LONG_MONTH, fit
 from connectors.files.layouts.model import Layout, Table, layout_of
 from connectors.files.layouts.pages import read_pages
 from connectors.files.layouts.values import Setting
@@ -36,6 +36,9 @@ _SHAPES: Final[Sequence[tuple[str, tuple[str, ...]]]] = (
     ("period_marks", ("period", "ignore")),
     ("period_marks", ("period",)),
     ("period_marks", ("subject",)),
+    ("attestations", ("subject", "kind")),
+    ("attestations", ("kind", "subject")),
+    ("marks", ("day",)),
 )
 _PLAIN: Final = ("contingent", "staff", "plan", "lessons", "courses", "attestations", "marks")
 _IN_PLACE_OF: Final = {"group": "7А", "subject": "?"}
@@ -146,10 +149,11 @@ def _grid(
     """A table with columns across, if there are some of this shape and a name or subject at the left."""
     skip = sorted(set(words.skips[kind])) if "subject" in roles else []
     across: dict[str, Any] = {"rows": list(roles), "skip": skip}
-    if kind == "period_marks":
+    if kind != "marks":
         across["holds"] = "value"
     table = Table.model_validate({"kind": kind, "across": across})
-    taken = {a.column for a in columns_across(table, sheet, row, set(), setting) if not a.values.faults}
+    whole = setting.of(setting.year, LONG_MONTH) if table.needs_month else setting
+    taken = {a.column for a in columns_across(table, sheet, row, set(), whole) if not a.values.faults}
     columns, sure = name_columns(sheet, row, len(roles), kind, words, setting, taken, across=True)
     columns = {
         n: c

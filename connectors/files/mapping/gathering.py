@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from canonical.batch import Drift
+from canonical.calendar import SchoolCalendar
 from canonical.coverage import Scope
 from canonical.entities import ENTITIES, Record
 from canonical.scales import Scale
@@ -52,7 +53,7 @@ class Gathered:
 
 @dataclass(slots=True)
 class Gathering:
-    """What the files of a source come to; `files` are their names, `begin` adds the next one.
+    """What the files of a source come to; `calendar` is the institution's, `files` are their names, `begin` adds the next one.
 
     `made` is entity -> key -> (the file that it belongs to, fields); `dropped` names what was set aside, `held` the lessons
     of which there is a mark or attendance: files have no other sign that a lesson was held (canonical.md).
@@ -60,6 +61,7 @@ class Gathering:
 
     kind: Literal["school", "college"]
     scale: Scale
+    calendar: SchoolCalendar | None = None
     files: list[str] = field(default_factory=list)
     made: dict[str, dict[str, tuple[int, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(dict))
     by_file: list[Gathered] = field(default_factory=list)

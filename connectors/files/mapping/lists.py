@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 from canonical.coverage import Axis, Scope, Selector
 from connectors.files.layouts.pages import Line, Page
@@ -24,6 +24,7 @@ from connectors.files.mapping.around import (
     teachers,
 )
 from connectors.files.mapping.gathering import HIDES, Gathering
+from connectors.files.mapping.timetable import days_of
 
 _ENROLMENT = ("status", "start", "end", "order_number")
 _PERSON = ("birth_date", "sex", "snils")
@@ -161,40 +162,46 @@ def lessons(made: Gathering, file: int, page: Page, *, covers: bool) -> None:
     for values, line in _rows(page):
         try:
             course = course_of(made, file, values, page.year, line)
-            day = _day(values, line)
+            level = made.made["groups"][course.home][1].get("level")
+            on = days_of(values, page.table, line.place, made.calendar, level)
         except LackingError as error:
             made.refuse(file, "lessons", error.fault, line=line, hides=HIDES["lessons"])
             continue
-        counts[f"{course.key}:{day}"] += 1
-        key = f"{course.key}:{day}:{counts[f'{course.key}:{day}']}"
         who = teachers(made, file, values, line)
         taught_by(made, file, course, who)
         fields = {f: values.said.get(f) for f in ("number", "room", "status", "kind", "hours", "topic", "homework")}
-        made.add(
-            file,
-            "lessons",
-            key,
-            course=course.key,
-            date=day.isoformat(),
-            teacher=who[0] if who and "teacher" not in page.heading.said else None,
-            starts_at=_instant(day, values, "starts_at", 0),
-            ends_at=_instant(day, values, "ends_at", 1),
-            **fields,
-        )
-        own = ("number", "room", "status", "kind", "hours", "topic", "homework", "times", "starts_at", "ends_at")
-        if (fault := _fault(values, own)) is not None:
-            made.refuse(file, "lessons", fault, key=key, line=line)
+        fault = _fault(values, _OWN)
         selected = (
             Scope("lessons", Selector.COURSE, course.key)
             if of_one_course
             else Scope("lessons", Selector.GROUP, course.home)
         )
-        days[selected].append(day)
+        for day in on:
+            counts[f"{course.key}:{day}"] += 1
+            key = f"{course.key}:{day}:{counts[f'{course.key}:{day}']}"
+            made.add(
+                file,
+                "lessons",
+                key,
+                course=course.key,
+                date=day.isoformat(),
+                teacher=who[0] if who and "teacher" not in page.heading.said else None,
+                starts_at=_instant(day, values, "starts_at", 0),
+                ends_at=_instant(day, values, "ends_at", 1),
+                **fields,
+            )
+            if fault is not None:
+                made.refuse(file, "lessons", fault, key=key, line=line)
+            days[selected].append(day)
     if covers:
         made.by_file[file].scopes.extend(
             replace(scope, axis=Axis.LESSON_DATE, start=min(held).isoformat(), end=max(held).isoformat())
             for scope, held in days.items()
         )
+
+
+_OWN: Final = ("number", "room", "status", "kind", "hours", "topic", "homework", "times", "starts_at", "ends_at")
+"""What a lesson of a file has besides its course and its day."""
 
 
 def _rows(page: Page) -> Iterator[tuple[Values, Line]]:
@@ -205,29 +212,6 @@ def _rows(page: Page) -> Iterator[tuple[Values, Line]]:
         for cell in line.cells:
             if cell.values.said or cell.values.faults:
                 yield cell.values.over(cell.across.values).over(line.values).over(page.heading), line
-
-
-def _day(values: Values, line: Line) -> date:
-    """The day of a lesson: its date, or a weekday of the week that the headings name.
-
-    Raises:
-        LackingError: it cannot be told.
-
-    """
-    if "date" in values.said or "date" in values.faults:
-        day: date = need(values, "date")
-        return day
-    weekday: int = need(values, "weekday", "date", place=line.place)
-    start = values.said.get("week")
-    span = values.said.get("dates")
-    if start is None and span and (span[1] - span[0]).days < 7:
-        start = span[0]
-    if start is None:
-        why = "a day of the week alone is no date: the headings must name the week, or its first and last day"
-        raise LackingError(Fault(why, "", line.place))
-    monday = start - timedelta(days=start.weekday())
-    found: date = monday + timedelta(days=weekday - 1)
-    return found
 
 
 def _instant(day: date, values: Values, name: str, n: int) -> str | None:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from canonical.batch import Batch, Drift, Origin
+from canonical.calendar import SchoolCalendar
 from canonical.entities import Person, Record
 from canonical.scales import Scale
 from connectors.files.layouts.fields import KINDS
@@ -34,9 +35,13 @@ class Account:
     """What the files of a source say, one after the other in the order of their names: `take` each, then `batch`."""
 
     def __init__(
-        self, kind: Literal["school", "college"], scale: Scale, pseudonym: Callable[[str], str | None]
+        self,
+        kind: Literal["school", "college"],
+        scale: Scale,
+        pseudonym: Callable[[str], str | None],
+        calendar: SchoolCalendar | None = None,
     ) -> None:
-        self._made = Gathering(kind, scale)
+        self._made = Gathering(kind, scale, calendar)
         self._journal = Journal(self._made)
         self._pseudonym = pseudonym
         self._files: dict[str, tuple[int, Origin]] = {}

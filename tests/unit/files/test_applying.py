@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from canonical.batch import Batch, Origin
+from canonical.calendar import SchoolCalendar
 from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import entity_of
 from canonical.toml_files import ConfigError
@@ -29,10 +32,16 @@ TOP = [["Класс: 7А"], ["Предмет: Алгебра"]]
 COURSE = "2026/2027:7А:Алгебра"
 
 
-def made(layout: dict[str, Any], *grids: Any, kind: Any = "school", year: AcademicYear = YEAR) -> list[Batch]:
+def made(
+    layout: dict[str, Any],
+    *grids: Any,
+    kind: Any = "school",
+    year: AcademicYear = YEAR,
+    calendar: SchoolCalendar | None = None,
+) -> list[Batch]:
     """The batches of files `0`, `1` … with these grids."""
     checked = layout_of(layout, Path("x.toml"))
-    account = Account(kind, FIVE, lambda s: f"hash of {s}")
+    account = Account(kind, FIVE, lambda s: f"hash of {s}", calendar)
     for n, grid in enumerate(grids):
         chosen = choose([checked], workbooks.xlsx(grid), f"{n}.xlsx", FIVE, year)
         pages = read_pages(chosen.fit, chosen.book, f"{n}.xlsx", chosen.setting)
@@ -170,6 +179,72 @@ def test_a_sheet_by_name_or_number() -> None:
         assert fits or "there is no sheet" in one.fit.lacking[0]
 
 
+def test_days_across_of_the_month_that_a_heading_names() -> None:
+    layout = JOURNAL | {
+        "heading": {**JOURNAL["heading"], "month": "Месяц"},
+        "table": [{**JOURNAL["table"][0], "across": {"rows": ["day"]}}],
+    }
+    (batch,) = made(layout, [*TOP, ["Месяц: октябрь 2026 г."], ["ФИО", 1, "2", 31], [A, 5, "н", 4]])
+    assert [r.date for r in records(batch, "lessons")] == ["2026-10-01", "2026-10-02", "2026-10-31"]
+    (batch,) = made(layout, [*TOP, ["ФИО", 1, 2], [A, 5, "н"]])
+    assert keys(batch, "lessons") == []
+    assert "no heading says its month" in batch.rejects[0].reason
+
+
+def test_kinds_of_attestation_stand_above_their_subjects() -> None:
+    layout: dict[str, Any] = tomllib.loads(Path("config/layouts/spo-sheet.toml").read_text(encoding="utf-8"))
+    grid = [["Ведомость успеваемости группы ИС-21"], [None, "Экзамены (2)", None, "Зачёты (1)"], ["ФИО", "Математика", "Физика", "История"], [A, 5, "-", "зач"]]  # fmt: skip
+    (batch,) = made(layout, grid, kind="college")
+    shown = [(r.subject, r.kind, r.value) for r in records(batch, "attestations")]
+    assert shown == [("Математика", "exam", "5"), ("История", "credit", "зач")]
+
+
+CALENDAR = SchoolCalendar.model_validate(
+    {
+        "title": "x",
+        "academic_year": "2026/2027",
+        "period": [{"kind": "quarter", "number": 1, "name": "1", "start": "2026-09-01", "end": "2026-09-27"}],
+        "vacation": [{"name": "x", "start": "2026-09-07", "end": "2026-09-13", "levels": [7]}],
+        "holiday": [{"name": "x", "days": ["2026-09-22"]}],
+    }
+)
+OFF = [date(2026, 9, 8), (date(2026, 9, 14), date(2026, 9, 20))]
+
+
+@pytest.mark.parametrize(
+    ("above", "extra", "calendar", "days"),
+    [
+        ("Период: с 01.09.2026 по 27.09.2026", {}, CALENDAR, ["01", "15"]),
+        ("Расписание на 1 четверть", {}, CALENDAR, ["01", "15"]),
+        ("Период: с 01.09.2026 по 27.09.2026", {"off": OFF}, None, ["01", "22"]),
+        ("Период: с 01.09.2026 по 27.09.2026", {"off": []}, None, ["01", "08", "15", "22"]),
+        ("Период: с 14.09.2026 по 19.09.2026", {}, None, ["15"]),
+        ("Период: с 01.09.2026 по 27.09.2026", {}, None, "the days off are known"),
+        ("Расписание на 2 четверть", {}, CALENDAR, "is no date"),
+    ],
+)
+def test_a_timetable_of_a_whole_term_is_spread_over_its_school_days(
+    above: str, extra: dict[str, Any], calendar: Any, days: Any
+) -> None:
+    layout: dict[str, Any] = tomllib.loads(Path("config/layouts/timetable-week.toml").read_text(encoding="utf-8"))
+    layout["table"][0] |= extra
+    grid = [[above], ["День", "Урок", "7А"], ["Вт", 2, "Алгебра, каб. 3"]]
+    (batch,) = made(layout, grid, calendar=calendar)
+    if isinstance(days, str):
+        assert days in batch.rejects[0].reason
+        return
+    assert [r.date for r in records(batch, "lessons")] == [f"2026-09-{d}" for d in days]
+    assert {(r.number, r.room) for r in records(batch, "lessons")} == {(2, "3")}
+
+
+def test_a_lesson_of_every_other_week() -> None:
+    layout: dict[str, Any] = tomllib.loads(Path("config/layouts/timetable-week.toml").read_text(encoding="utf-8"))
+    grid = [["Период: с 01.09.2026 по 27.09.2026"], ["День", "Пара", "Неделя", "ИС-21"], ["Чт", 1, "числитель", "Физика"], [None, None, "знаменатель", "Химия"], ["Пт", 1, None, "История"]]  # fmt: skip
+    (batch,) = made(layout | {"table": [layout["table"][0] | {"off": []}]}, grid, kind="college")
+    shown = sorted((r.date[-2:], r.course.rpartition(":")[2], r.number) for r in records(batch, "lessons"))
+    assert shown == [("03", "Физика", 1), ("04", "История", 1), ("10", "Химия", 1), ("11", "История", 1), ("17", "Физика", 1), ("18", "История", 1), ("24", "Химия", 1), ("25", "История", 1)]  # fmt: skip
+
+
 def test_a_timetable_without_its_week_has_no_dates() -> None:
     layout = {
         "title": "x",
@@ -189,7 +264,8 @@ def test_a_timetable_without_its_week_has_no_dates() -> None:
         ({"absence": {"я": "away"}}, "absence.я: input should be 'present', 'absent'"),
         ({"table": [{"kind": "marks", "columns": {"student": {"header": "ФИО", "at": "A"}}}]}, "give one of header, at, value"),
         ({"table": [{"kind": "marks", "header": 0, "columns": {"student": "ФИО"}}]}, "without a header row (header = 0) a column is named by `at`"),
-        ({"table": [{"kind": "marks", "across": {"rows": ["day"]}}]}, "month and day go together"),
+        ({"table": [{"kind": "marks", "across": {"rows": ["month"]}}]}, "month and day go together"),
+        ({"table": [{"kind": "marks", "columns": {"student": "ФИО"}, "across": {"rows": ["day"]}}]}, "days across need their month"),
         ({"table": [{"kind": "marks", "across": {"holds": "value"}}]}, "across: marks has no field 'value'"),
         ({"table": [{"kind": "contingent", "columns": {"student": "ФИО", "status": {"header": "С", "words": {"да": "here"}}}}]}, "columns.status.words: none of them is one of academic_leave"),
         ({"file": {"formats": ["doc"]}}, "file.formats[1]: input should be 'xlsx'"),
