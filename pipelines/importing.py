@@ -298,13 +298,20 @@ class _Importer:
     async def _read_all(
         self, connector: Connector, windows: Sequence[Window], intake: Intake, *, skipping: bool
     ) -> None:
-        heartbeat = asyncio.create_task(_beat(intake))
+        heartbeat = asyncio.create_task(self._beat(intake))
         try:
             for window in windows:
                 wanted = window if self.replaying else self._with_what_was_missed(window, intake)
                 await self._read_window(connector.read(wanted), intake, skipping=skipping)
         finally:
             heartbeat.cancel()
+
+    async def _beat(self, intake: Intake) -> None:
+        """Holds the lease while nothing is committed; never beside a commit, which holds it itself."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            async with self.writing:
+                await asyncio.to_thread(intake.hold)
 
     def _with_what_was_missed(self, window: Window, intake: Intake) -> Window:
         """The window of a routine import of this year, with what earlier ones should have read and have not."""
@@ -427,9 +434,3 @@ async def _settle(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
     for task in done:
         task.result()
     return rest
-
-
-async def _beat(intake: Intake) -> None:
-    while True:
-        await asyncio.sleep(_HEARTBEAT_SECONDS)
-        await asyncio.to_thread(intake.hold)
