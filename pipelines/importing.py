@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -23,6 +22,7 @@ from connectors.contract import Connector, Context, Reading, Unit, Window
 from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
 from connectors.http import Answer, Session
 from connectors.registry import connect
+from pipelines.memory import much_comes_and_goes
 from pipelines.workplace import SourceJob, Workplace
 
 log = logging.getLogger("svod.import")
@@ -152,19 +152,8 @@ async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) 
             result: SourceResult = await read(job)
             return result
 
-    with _seldom_collecting():
+    with much_comes_and_goes():
         return list(await asyncio.gather(*(one(job) for job in jobs)))
-
-
-@contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Rows come and go by the hundred thousand, and none is in a circle: looking for circles would take much of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _windows(work: Workplace, job: SourceJob, request: Request) -> list[Window]:
