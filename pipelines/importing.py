@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -23,6 +22,7 @@ from connectors.contract import Connector, Context, Unit, Window, note_answers
 from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
 from connectors.http import Session
 from connectors.registry import connect
+from pipelines.memory import much_comes_and_goes
 from pipelines.workplace import SourceJob, Workplace
 
 log = logging.getLogger("svod.import")
@@ -152,19 +152,8 @@ async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) 
             result: SourceResult = await read(job)
             return result
 
-    with _seldom_collecting():
+    with much_comes_and_goes():
         return list(await asyncio.gather(*(one(job) for job in jobs)))
-
-
-@contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Rows come and go by the hundred thousand, and none is in a circle: looking for circles would take much of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _windows(work: Workplace, job: SourceJob, request: Request) -> list[Window]:
@@ -306,13 +295,20 @@ class _Importer:
     async def _read_all(
         self, connector: Connector, windows: Sequence[Window], intake: Intake, *, skipping: bool
     ) -> None:
-        heartbeat = asyncio.create_task(_beat(intake))
+        heartbeat = asyncio.create_task(self._beat(intake))
         try:
             for window in windows:
                 wanted = window if self.replaying else self._with_what_was_missed(window, intake)
                 await self._read_window(connector.read(wanted), intake, skipping=skipping)
         finally:
             heartbeat.cancel()
+
+    async def _beat(self, intake: Intake) -> None:
+        """Holds the lease while nothing is committed; never beside a commit, which holds it itself."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            async with self.writing:
+                await asyncio.to_thread(intake.hold)
 
     def _with_what_was_missed(self, window: Window, intake: Intake) -> Window:
         """The window of a routine import of this year, with what earlier ones should have read and have not."""
@@ -431,9 +427,3 @@ async def _settle(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
     for task in done:
         task.result()
     return rest
-
-
-async def _beat(intake: Intake) -> None:
-    while True:
-        await asyncio.sleep(_HEARTBEAT_SECONDS)
-        await asyncio.to_thread(intake.hold)

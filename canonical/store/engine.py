@@ -56,7 +56,8 @@ def connect(url: str) -> Engine:
         return create_engine(
             parsed, pool_pre_ping=True, hide_parameters=True, connect_args={"application_name": "svod"}
         )
-    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 60})
+    # the connection that was used last: every one has a cache of its own, and this one's is warm
+    engine = create_engine(parsed, hide_parameters=True, pool_use_lifo=True, connect_args={"timeout": 60})
     if parsed.database and parsed.database != ":memory:" and not parsed.database.startswith("file:"):
         event.listen(engine, "do_connect", partial(_make_private, Path(parsed.database)))
     event.listen(engine, "connect", _prepare_sqlite)
