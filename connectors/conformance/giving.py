@@ -42,7 +42,7 @@ def manifest(bench: Bench) -> Iterator[str]:
     product = bench.product
     if not product.capabilities:
         yield "capabilities: none are declared"
-    for entity, fields in product.capabilities.items():
+    for entity, fields in (*product.capabilities.items(), *product.history.items()):
         if entity not in ENTITIES:
             yield f"capabilities: there is no entity {entity!r}"
             continue
