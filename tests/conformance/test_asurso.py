@@ -196,7 +196,7 @@ class TestWhatAnImportGives:
 class TestExplicitDates:
     def test_nothing_outside_the_dates_is_asked_for_or_taken(self) -> None:
         standin = college(JANUARY)
-        since, until = date(2026, 10, 5), date(2026, 10, 18)
+        since, until = date(2026, 11, 30), date(2026, 12, 13)
         got, door = read(standin, window=Window(AcademicYear(2026), since, until, explicit=True))
         view = portal(standin).view
         second = {str(view.gradebook(g, view.terms()[1])) for g in view.groups()}
@@ -213,7 +213,7 @@ class TestExplicitDates:
         for _, batch in got.batches:
             for scope in batch.scopes:
                 if scope.entity in {"lessons", "works", "marks", "attendance"}:
-                    assert (scope.axis, scope.start, scope.end) == (Axis.LESSON_DATE, "2026-10-05", "2026-10-18")
+                    assert (scope.axis, scope.start, scope.end) == (Axis.LESSON_DATE, "2026-11-30", "2026-12-13")
                 else:
                     assert scope.entity == "planned_topics"
 
