@@ -11,7 +11,8 @@ HEAD = """\
 # Connectors: what each can read
 
 Made of the manifests by `make docs` (`svod connectors list --markdown`); do not edit. A field that is not marked is never
-filled by that connector, and no rule that needs it fires on its journals. How good a connector is, `svod connectors grade`
+filled by that connector, and no rule that needs it fires on its journals; `○` is filled only where the source says
+`history = true`. How good a connector is, `svod connectors grade`
 finds out; what the tiers mean stands in [ADDING_A_PORTAL.md](ADDING_A_PORTAL.md#tiers).
 """
 
@@ -38,12 +39,13 @@ def _fields(columns: list[Column]) -> Iterator[str]:
     yield "## Fields"
     for entity, about in ENTITIES.items():
         said = {name: product.capabilities.get(entity, ()) for name, _, product in columns}
+        more = {name: product.history.get(entity, ()) for name, _, product in columns}
         yield ""
         yield f"| {entity} | " + " | ".join(f"`{name}`" for name in said) + " |"
         yield "|---|" + ":-:|" * len(said)
         for field in about.fields:
             if field.name not in {"key", "raw"}:
-                marks = ("●" if field.name in fields else "" for fields in said.values())
+                marks = ("●" if field.name in said[n] else "○" if field.name in more[n] else "" for n in said)
                 yield f"| {field.name} | " + " | ".join(marks) + " |"
 
 

@@ -47,6 +47,9 @@ class Client:
     async def employees(self) -> Answer:
         return await self._get("/services/people/employees/all")
 
+    async def positions(self) -> Answer:
+        return await self._get("/services/people/positions/all")
+
     async def subjects(self) -> Answer:
         """Subjects of the plans, from whichever of its two addresses the build has."""
         try:

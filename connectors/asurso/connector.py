@@ -6,7 +6,7 @@ are read before its first unit is given. A later unit points only at what an ear
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -61,11 +61,12 @@ class Lists:
     specialities: Answer | None
     subjects: Answer | None
     calendars: Answer | None
+    positions: Answer | None = None
 
     def answers(self) -> list[Answer]:
         """All that was answered."""
         several = self.students if isinstance(self.students, list) else []
-        plans = (self.departments, self.specialities, self.subjects, self.calendars)
+        plans = (self.departments, self.specialities, self.subjects, self.calendars, self.positions)
         return [*several, *(a for a in (self.employees, self.groups, self.journals, *plans) if isinstance(a, Answer))]
 
     def whole(self) -> bool:
@@ -162,12 +163,14 @@ class SpoConnector:
                 raise answer
         departments, specialities, subjects, calendars = (a if isinstance(a, Answer) else None for a in adding)
         employees, groups, journals = needed
-        return Lists(students, employees, groups, journals, departments, specialities, subjects, calendars)
+        positions = await unless_denied(client.positions()) if _lacks_positions(employees) else None
+        return Lists(students, employees, groups, journals, departments, specialities, subjects, calendars, positions)
 
     def _list_units(self, lists: Lists, directory: Directory, window: Window) -> Iterator[Unit]:
         current = AcademicYear.of(self._context.today())
         yield _unit("students", lists.students, partial(mapper.students, directory=directory), directory.staff_digest)
-        yield _unit("employees", lists.employees, mapper.staff)
+        positions = digest_of([lists.positions]) if lists.positions else ""
+        yield _unit("employees", lists.employees, partial(mapper.staff, positions=lists.positions), positions)
         listed, journals = _read(lists.groups), _read(lists.journals)
         naming = [a for a in (listed, journals, lists.departments, lists.specialities) if a]
         make = partial(mapper.groups, listed, journals, lists.departments, lists.specialities, current)
@@ -187,6 +190,13 @@ class SpoConnector:
 
 def _read(answer: Answered | ConnectorError) -> Answered | None:
     return None if isinstance(answer, ConnectorError) else answer
+
+
+def _lacks_positions(employees: Answer | ConnectorError) -> bool:
+    """Whether somebody's position has an id and no name."""
+    said = employees.json() if isinstance(employees, Answer) else None
+    items = said if isinstance(said, list) else []
+    return any(isinstance(i, Mapping) and i.get("positionId") and not i.get("positionName") for i in items)
 
 
 def _as_it_is(batch: Batch) -> Batch:

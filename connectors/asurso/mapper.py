@@ -21,6 +21,7 @@ from connectors.asurso.wire import (
     Employee,
     Named,
     PlanSubject,
+    Position,
     Speciality,
     Student,
     StudentGroup,
@@ -29,15 +30,19 @@ from connectors.asurso.words import SEXES, SUBJECT_KINDS
 from connectors.http import Answer
 from connectors.wire import Words, as_list, read_each
 
-Auxiliary = TypeVar("Auxiliary", Department, Speciality)
+Auxiliary = TypeVar("Auxiliary", Department, Position, Speciality)
 
 
-def staff(answer: Answer) -> Batch:
-    """Employees (`employees/all`)."""
+def staff(answer: Answer, positions: Answer | None = None) -> Batch:
+    """Employees (`employees/all`); whose position has an id only, the list of `positions` names it."""
     batch = Batch()
+    named = {p.id: p.name for p in _auxiliary(positions, Position, batch)}
     items = as_list(answer.json(), where="employees/all")
     read = read_each(items, Employee, batch, entity="people", key="id", origin=answer.origin)
-    batch.add((person(e.id, e, "staff", position=e.position_name) for e in read), answer.origin)
+    batch.add(
+        (person(e.id, e, "staff", position=e.position_name or named.get(e.position_id or "")) for e in read),
+        answer.origin,
+    )
     return batch
 
 

@@ -69,10 +69,16 @@ class StudentGroup(Spo):
 
 
 class Employee(Named):
-    known: ClassVar[frozenset[str]] = frozenset({"positionId", "isFired"})
+    known: ClassVar[frozenset[str]] = frozenset({"isFired"})
 
     id: Id
+    position_id: str | None = None
     position_name: Text | None = None
+
+
+class Position(Spo):
+    id: Id
+    name: Text | None = None
 
 
 class PlanSubject(Spo):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from canonical.entities import ENTITIES, entity_of
-from connectors.conformance.bench import AUTUMN, TWO_WEEKS, WINTER, YEAR, Bench, Season, Trial
+from connectors.conformance.bench import A_WEEK, AUTUMN, WINTER, YEAR, Bench, Season, Trial
 from connectors.conformance.check import check, some
 from connectors.conformance.giving import is_the_truth, untroubled
 from connectors.contract import Window
@@ -83,8 +83,8 @@ def adjacent_windows(bench: Bench) -> Iterator[str]:
 
     border = date(2026, 9, 30)
     both = keys(bench.short)
-    left = keys(bench.read(bench.standin(place), replace(TWO_WEEKS, until=border)))
-    right = keys(bench.read(bench.standin(place), replace(TWO_WEEKS, since=border + timedelta(days=1))))
+    left = keys(bench.read(bench.standin(place), replace(A_WEEK, until=border)))
+    right = keys(bench.read(bench.standin(place), replace(A_WEEK, since=border + timedelta(days=1))))
     if not both:
         yield "the window gives nothing"
     yield from some(f"{e} {k} is in the whole window and in none of its parts" for e, k in sorted(both - left - right))
@@ -96,7 +96,7 @@ def adjacent_windows(bench: Bench) -> Iterator[str]:
 def time_of_the_machine(bench: Bench) -> Iterator[str]:
     """The time zone of the machine makes no difference."""
     with _machine_in("Pacific/Auckland"):
-        trial = bench.read(window=TWO_WEEKS)
+        trial = bench.read(window=A_WEEK)
     yield from untroubled(trial)
     if trial.got.records != bench.short.got.records:
         yield "records differ from those read in another time zone"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from canonical.entities import ENTITIES, entity_of, references
-from connectors.conformance.bench import TWO_WEEKS, Bench, Trial
+from connectors.conformance.bench import A_WEEK, Bench, Trial
 from connectors.conformance.check import check, some
 from connectors.conformance.harness import differences, records_in
 from connectors.contract import Reading
@@ -42,7 +42,7 @@ def manifest(bench: Bench) -> Iterator[str]:
     product = bench.product
     if not product.capabilities:
         yield "capabilities: none are declared"
-    for entity, fields in product.capabilities.items():
+    for entity, fields in (*product.capabilities.items(), *product.history.items()):
         if entity not in ENTITIES:
             yield f"capabilities: there is no entity {entity!r}"
             continue
@@ -163,7 +163,7 @@ def nothing_declared_in_vain(bench: Bench) -> Iterator[str]:
         return
     trials = [bench.plain, bench.summer]
     if "people.snils" in bench.offers:
-        trials.append(bench.read(window=TWO_WEEKS, pseudonym=lambda snils: f"pseudonym of {len(snils)} digits"))
+        trials.append(bench.read(window=A_WEEK, pseudonym=lambda snils: f"pseudonym of {len(snils)} digits"))
     for entity, fields in bench.product.capabilities.items():
         records = [r for t in trials for r in t.got.records.get(entity, {}).values()]
         for name in fields:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from canonical.entities import Record
-from connectors.conformance.bench import TWO_WEEKS, Bench, Trial
+from connectors.conformance.bench import A_WEEK, Bench, Trial
 from connectors.conformance.check import check
 from connectors.conformance.giving import untroubled
 
@@ -26,7 +26,7 @@ def unknown_fields(bench: Bench) -> Iterator[str]:
     def change(_: str, body: Any) -> Any:
         return _map_objects(body, lambda x: x if _is_map(x) else {**x, "svodUnknownField": {"a": [1]}})
 
-    trial = bench.read(window=TWO_WEEKS, change=change)
+    trial = bench.read(window=A_WEEK, change=change)
     yield from untroubled(trial)
     if trial.got.records != bench.short.got.records:
         yield "records are not what they are without the new field"
@@ -48,13 +48,13 @@ def alien_items(bench: Bench) -> Iterator[str]:
 
 
 def _with_aliens(bench: Bench, names: set[str], *, inner: bool) -> Iterator[str]:
-    """Complaints about two weeks with an alien in every one of these lists; of lists within records only in the first."""
+    """Complaints about a week with an alien in every one of these lists; of lists within records only in the first."""
     once = set(names)
 
     def change(asked: str, body: Any) -> Any:
         return _add_to_lists(body, _template(asked), once if inner else names, used_up=inner)
 
-    trial = bench.read(window=TWO_WEEKS, change=change)
+    trial = bench.read(window=A_WEEK, change=change)
     before = bench.short.got.records
     lost = _lost(before, trial.got.records)
     if trial.error is not None:
@@ -91,7 +91,7 @@ def _with_words(bench: Bench, words: dict[str, str]) -> Trial:
     def change(_: str, body: Any) -> Any:
         return _map_objects(body, lambda x: x | {f: f"{_NEW}-{f}" for f, w in words.items() if x.get(f) == w})
 
-    return bench.read(window=TWO_WEEKS, change=change)
+    return bench.read(window=A_WEEK, change=change)
 
 
 def _worded(bench: Bench, trial: Trial) -> Iterator[str]:

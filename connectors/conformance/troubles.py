@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from connectors.conformance.bench import TWO_WEEKS, Bench, Trial
+from connectors.conformance.bench import A_WEEK, Bench, Trial
 from connectors.conformance.check import check, some
 from connectors.conformance.giving import untroubled
 from connectors.conformance.harness import QUICK
 from connectors.errors import SignInNeededError, UnavailableError
 from connectors.standins.server import FAULTS, Faults
 
-_RATE: Final = 40
+_RATE: Final = 20
+_SECONDS: Final = 3
+"""How long a reading within its limits may take."""
+
 _AT_ONCE: Final = 2
 _SKEW: Final = 3600.0
 _ENOUGH: Final = 25
@@ -25,7 +28,7 @@ _GRACE: Final = 0.25
 
 
 def same_as_untroubled(trial: Trial, bench: Bench) -> Iterator[str]:
-    """Complaints about two weeks that differ from those that were read without trouble."""
+    """Complaints about a week that differ from those that were read without trouble."""
     yield from untroubled(trial)
     yield from untroubled(bench.short)
     if trial.got.records != bench.short.got.records:
@@ -36,7 +39,7 @@ def same_as_untroubled(trial: Trial, bench: Bench) -> Iterator[str]:
 def faults(bench: Bench) -> Iterator[str]:
     """A 500, a page with 502 or 200, an answer cut short, a closed connection, a 429: what passes loses nothing."""
     whole = len(bench.short.visits.at) < _ENOUGH
-    trial = bench.read(window=None if whole else TWO_WEEKS, faults=Faults(kinds=FAULTS, every=3))
+    trial = bench.read(window=None if whole else A_WEEK, faults=Faults(kinds=FAULTS, every=3))
     for kind in set(FAULTS) - set(trial.visits.failed):
         yield f"{kind}: too few requests to try it on"
     yield from untroubled(trial)
@@ -48,7 +51,7 @@ def faults(bench: Bench) -> Iterator[str]:
 def slow_drip(bench: Bench) -> Iterator[str]:
     """An answer that drips for ever is given up, and asked for again."""
     slow = replace(QUICK, read=2.5, total=3)  # a busy machine may take a second for an honest answer
-    trial = bench.read(window=TWO_WEEKS, faults=Faults(kinds=("slow drip",), every=9, most=1), patience=slow)
+    trial = bench.read(window=A_WEEK, faults=Faults(kinds=("slow drip",), every=9, most=1), patience=slow)
     if "slow drip" not in trial.visits.failed:
         yield "too few requests to try it on"
     yield from same_as_untroubled(trial, bench)
@@ -59,7 +62,7 @@ def retry_after(bench: Bench) -> Iterator[str]:
     """Retry-After is obeyed to the second, as seconds and as a date, also where the portal's clock is wrong."""
     for kind, skew in (("429", 0.0), ("429 until", -_SKEW)):
         wait = 1 if kind == "429" else 2  # a date has whole seconds: of two at least one is left
-        trial = bench.read(window=TWO_WEEKS, faults=Faults(kinds=(kind,), every=5, most=1, retry_after=wait, skew=skew))
+        trial = bench.read(window=A_WEEK, faults=Faults(kinds=(kind,), every=5, most=1, retry_after=wait, skew=skew))
         where = f"{kind}, the clock {skew:+.0f} s" if skew else kind
         yield from (f"{where}: {line}" for line in same_as_untroubled(trial, bench))
         visits = trial.visits
@@ -75,19 +78,20 @@ def retry_after(bench: Bench) -> Iterator[str]:
 @check("silver", "network")
 def limits(bench: Bench) -> Iterator[str]:
     """Never more requests a second, nor at once, than the source allows."""
-    trial = bench.read(window=TWO_WEEKS, requests_per_second=_RATE, concurrency=_AT_ONCE, faults=Faults(latency=0.02))
+    rate = max(_RATE, len(bench.short.visits.at) // _SECONDS)
+    trial = bench.read(window=A_WEEK, requests_per_second=rate, concurrency=_AT_ONCE, faults=Faults(latency=0.005))
     yield from same_as_untroubled(trial, bench)
     if trial.visits.most_at_once > _AT_ONCE:
         yield f"{trial.visits.most_at_once} requests at once, where {_AT_ONCE} are allowed"
-    if trial.visits.busiest_second() > _RATE:
-        yield f"{trial.visits.busiest_second()} requests in one second, where {_RATE} are allowed"
+    if trial.visits.busiest_second() > rate:
+        yield f"{trial.visits.busiest_second()} requests in one second, where {rate} are allowed"
 
 
 @check("silver", "network")
 def portal_is_down(bench: Bench) -> Iterator[str]:
     """A portal that is down ends in `portal_unavailable` after a few tries, and `check` says so."""
     few = replace(QUICK, attempts=3)
-    trial = bench.read(window=TWO_WEEKS, faults=Faults(kinds=("502 page",), rate=1.0), patience=few)
+    trial = bench.read(window=A_WEEK, faults=Faults(kinds=("502 page",), rate=1.0), patience=few)
     if not isinstance(trial.error, UnavailableError):
         yield f"it ended in {type(trial.error).__name__}: {trial.error}"
     if len(trial.visits.at) > 4 * few.attempts:
@@ -100,7 +104,7 @@ def portal_is_down(bench: Bench) -> Iterator[str]:
 
 
 def _midway(bench: Bench) -> int:
-    """A request in the middle of two weeks."""
+    """A request in the middle of a week."""
     return max(2, len(bench.short.visits.at) // 2)
 
 
@@ -108,7 +112,7 @@ def _midway(bench: Bench) -> int:
 def refused_midway(bench: Bench) -> Iterator[str]:
     """A 401 or a way to the sign-in page in the middle makes the connector sign in anew, once, and lose nothing."""
     for kind in ("401", "to the sign-in page"):
-        trial = bench.read(window=TWO_WEEKS, faults=Faults(kinds=(kind,), every=_midway(bench), most=1))
+        trial = bench.read(window=A_WEEK, faults=Faults(kinds=(kind,), every=_midway(bench), most=1))
         if kind not in trial.visits.failed:
             yield f"{kind}: too few requests to try it on"
         yield from (f"{kind}: {line}" for line in same_as_untroubled(trial, bench))
@@ -128,7 +132,7 @@ def expired_midway(bench: Bench) -> Iterator[str]:
             standin.expire()
             ended.append(time.monotonic())
 
-    trial = bench.read(standin, TWO_WEEKS, before=before)
+    trial = bench.read(standin, A_WEEK, before=before)
     if not ended:
         yield "too few requests to try it on"
     yield from same_as_untroubled(trial, bench)
@@ -141,7 +145,7 @@ def wrong_secret(bench: Bench) -> Iterator[str]:
         standin = bench.standin()
         right = standin.auth[kind]
         last = next(reversed(right))
-        trial = bench.read(standin, TWO_WEEKS, auth=kind, secrets=right | {last: "a-wrong-secret-0"})
+        trial = bench.read(standin, A_WEEK, auth=kind, secrets=right | {last: "a-wrong-secret-0"})
         if not isinstance(trial.error, SignInNeededError):
             yield f"auth {kind}: it ended in {type(trial.error).__name__}: {trial.error}"
         if len(trial.visits.at) > 4:

@@ -156,6 +156,11 @@ class TestTheExamples:
             "patronymic": "Стендовна",
         }
 
+    def test_a_position_is_named_by_its_list(self) -> None:
+        who = answer([{"id": 7001, "lastName": "Шаблонова", "positionId": 3}, {"id": 7002, "positionName": "Мастер"}])
+        batch = mapper.staff(who, answer([{"id": 3, "name": "Преподаватель"}, "?"], "GET /positions"))
+        assert [r["position"] for r in records(batch, "people").values()] == ["Преподаватель", "Мастер"]
+
     def test_groups(self) -> None:
         specialities = [{"id": 1, "code": "09.02.07", "name": "Информационные системы"}, {"id": 2, "code": "09.02.07", "name": "Информационные системы"}]  # fmt: skip
         batch = mapper.groups(

@@ -8,6 +8,9 @@ import pytest
 
 from canonical.entities import Enrolment
 from connectors.asurso.movement import Movement, decrees_alone, told
+from connectors.contract import SourceConfig
+from connectors.errors import SourceConfigError
+from connectors.registry import check_source, manifest
 from tests.unit.test_asurso_mapper import answer
 
 
@@ -111,3 +114,15 @@ def test_nothing_but_decrees_is_kept_of_a_card() -> None:
     assert kept == {"decrees": [ENROLL, "?"]}
     assert decrees_alone(kept) == kept
     assert decrees_alone({"decrees": None}) == decrees_alone({"id": 5}) == {"decrees": None}
+
+
+def test_history_is_asked_for_only_where_it_can_be_told() -> None:
+    source = {"key": "portal", "history": True, "auth": {"kind": "password", "login": "x", "password": {"env": "X"}}}
+    asurso = SourceConfig.model_validate({**source, "connector": "asurso"})
+    spo = check_source(asurso, manifest("asurso"))
+    assert "order_number" in spo.says(asurso)["enrolments"]
+    assert "order_number" not in spo.says(asurso.model_copy(update={"history": False}))["enrolments"]
+    with pytest.raises(SourceConfigError, match="history: connector mosreg cannot tell"):
+        check_source(
+            SourceConfig.model_validate({**source, "connector": "mosreg", "remote_id": "1"}), manifest("mosreg")
+        )

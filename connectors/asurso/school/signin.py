@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from connectors.asurso.school.finding import School, find_school
 from connectors.contract import Context, PasswordAuth
 from connectors.errors import (
     ConnectorError,
@@ -33,6 +34,9 @@ _SIGN_OUT_SECONDS: Final = 20.0
 
 _NOT_TAKEN: Final = frozenset({400, 405, 409})
 """Refusals of what is asked (a filter, an address of another version) that asking again would not change."""
+
+_LOGOUTS: Final = ("/webapi/auth/logout", "/asp/logout.asp")
+_LOGOUT_MOVED: Final = (5, 29)
 
 _WARNING: Final = b"securitywarning"
 _WARNING_BYTES: Final = 2000
@@ -98,6 +102,7 @@ class SchoolManner:
         self._pages = 0
         self.version: tuple[int, ...] = (99,)
         self.school: str | None = None
+        self._found: School | None = None
         self.name: str | None = None
         self.organizations: Mapping[str, str] = {}
         self.about: Mapping[str, Any] = {}
@@ -154,7 +159,9 @@ class SchoolManner:
         if expired:
             await self._leave(session)
         await self._look_at_door(session)
-        self.school = self.school or await self._find_school(session)
+        if self._found is None:
+            self._found = await self._find_school(session)
+            self.school = self._found.id
         reply = await self._log_in(session, None)
         if "choose-session-role" in str(_inside(reply, "entryPoint") or ""):
             role = chosen_role(_inside(_inside(reply, "accountInfo"), "userRoles"))
@@ -218,41 +225,17 @@ class SchoolManner:
                 "a program cannot sign in there, so it cannot be read"
             )
 
-    async def _find_school(self, session: Session) -> str:
+    async def _find_school(self, session: Session) -> School:
         wanted = (self._context.config.remote_id or "").strip()
         if not wanted:
             raise SourceConfigError(f"{self._source}: remote_id is missing: the school's id or its short name")
-        if wanted.isdecimal():
-            return wanted
-        first = wanted.split()[0]
-        ways: tuple[tuple[str, dict[str, str]], ...] = (
-            ("/webapi/schools/search", {"name": wanted}),
-            ("/webapi/schools/search", {"name": first}),
-            ("/webapi/schools/search", {"name": first[0]}),
-            ("/webapi/schools/search", {}),
-            ("/webapi/addresses/schools", {"funcType": "2"}),
-        )
-        alone: set[str] = set()
-        for n, (path, params) in enumerate(ways):
-            found = await self._schools(session, path, params)
-            ids = _meant(found, wanted)
-            if len(ids) == 1:
-                return ids.pop()
-            if ids:
-                raise SourceConfigError(
-                    f"{self._source}: remote_id {wanted!r} is the name of several schools; write one of their ids: "
-                    f"{', '.join(sorted(ids)[:20])}"
-                )
-            alone |= {str(s["id"]) for s in found} if n == 0 else set()
-        if len(alone) == 1:
-            return alone.pop()
-        raise SourceConfigError(f"{self._source}: the portal knows no school {wanted!r}; see remote_id")
 
-    async def _schools(self, session: Session, path: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        answer = await session.private("GET", path, params=params, headers=self.headers())
-        items = _data(answer) if answer.status == 200 else None
-        listed = items if isinstance(items, list) else []
-        return [s for s in listed if isinstance(s, Mapping) and isinstance(s.get("id"), (int, str))]
+        async def ask(path: str, params: Mapping[str, str]) -> Any:
+            answer = await session.private("GET", path, params=params, headers=self.headers())
+            searched = path.endswith("/search")  # elsewhere a page says that the version has no such address
+            return _data(answer) if answer.status == 200 and (searched or not answer.is_html) else None
+
+        return await find_school(wanted, ask, source=self._source)
 
     async def _log_in(self, session: Session, role: str | None) -> Any:
         """One attempt, with a salt of its own."""
@@ -271,6 +254,7 @@ class SchoolManner:
                 ) from None
             form = {
                 "loginType": "1",
+                **(self._found.place if self._found else {}),
                 "scid": self.school or "",
                 "un": auth.login,
                 "pw": pw,
@@ -341,10 +325,11 @@ class SchoolManner:
             return
         at, self._at = self._at, None
         headers = {**self.headers(), "at": at}
-        answer = await session.private("POST", "/webapi/auth/logout", headers=headers)
-        if answer.status in {404, 405}:
-            form = {"at": at, "ver": self._ver}
-            await session.private("POST", "/asp/logout.asp", form=form, headers=headers)
+        for path in _LOGOUTS if self.version >= _LOGOUT_MOVED else _LOGOUTS[::-1]:
+            form = {"at": at, "ver": self._ver} if path.endswith(".asp") else None
+            answer = await session.private("POST", path, form=form, headers=headers)
+            if answer.status not in {404, 405}:
+                return
 
 
 def _is_warning(answer: Answer) -> bool:
@@ -385,22 +370,3 @@ def _data(answer: Answer) -> Any:
 
 def _inside(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else None
-
-
-def _meant(schools: Sequence[Mapping[str, Any]], wanted: str) -> set[str]:
-    """The ids of schools that a name is of: the whole name first, then one that has or lacks its town."""
-    whole = {str(s["id"]) for s in schools if wanted.casefold() in _names(s)}
-    if whole:
-        return whole
-    base, _, town = wanted.casefold().removesuffix(")").rpartition(" (")
-    if not base:
-        return {str(s["id"]) for s in schools if wanted.casefold() in {n.rpartition(" (")[0] for n in _names(s)}}
-    return {
-        str(s["id"])
-        for s in schools
-        if base in _names(s) and any(town in str(s.get(n) or "").casefold() for n in ("name", "addressString"))
-    }
-
-
-def _names(school: Mapping[str, Any]) -> set[str]:
-    return {str(school[n]).strip().casefold() for n in ("shortName", "name") if school.get(n)}

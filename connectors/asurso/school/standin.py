@@ -45,13 +45,17 @@ class SignedIn:
     warned: bool = False
 
 
+TOWN: Final = {"cid": "2", "sid": "1", "pid": "-1", "cn": "2", "sft": "2"}
+"""Where the school is, for the old sign-in page (portal facts B1.1)."""
+
+
 @dataclass
 class Portal:
     """The portal's state and its modes.
 
     `version`: of the server, which decides on the hub and on addresses; `no_assignments`: how a lesson without any says so;
     `whole_marks`: no marks with signs or letters; `search_by_name`: schools are found only by a name; `roles`: the account
-    must choose one; `pages`: a dead session is told by a page with 200; `esia_only`: no passwords; `maintenance`: a page in
+    must choose one; `old_form`: schools are found by town only, and a sign-in must name the town; `pages`: a dead session is told by a page with 200; `esia_only`: no passwords; `maintenance`: a page in
     the place of everything, with this status; `strict`: who signs in while a session is open is warned; `denied`: addresses
     that staff may not read, by their beginning; `fail_reports`: so many reports fail before one succeeds.
     """
@@ -61,6 +65,7 @@ class Portal:
     no_assignments: Missing = "missing"
     search_by_name: bool = False
     roles: bool = False
+    old_form: bool = False
     pages: bool = False
     esia_only: bool = False
     maintenance: int | None = None
@@ -120,6 +125,8 @@ class Service:
         routes = [
             Route("/webapi/logindata", open_(self._login_data)),
             Route("/webapi/schools/search", open_(self._search)),
+            Route("/webapi/prepareloginform", open_(self._town_form)),
+            Route("/webapi/loginform", open_(self._town_schools)),
             Route("/webapi/auth/getdata", open_(self._get_data), methods=["POST"]),
             Route("/webapi/login", open_(self._log_in), methods=["POST"]),
             Route("/webapi/auth/login", open_(self._log_in), methods=["POST"]),
@@ -239,7 +246,24 @@ class Service:
         answer.set_cookie("NSSESSIONID", secrets.token_hex(8))
         return answer
 
+    def _town_form(self, _: Request) -> Response:
+        """The lists of the old sign-in page; its schools are those of another town."""
+        if not self.portal.old_form:
+            return refusal(404, "Не найдено")
+        cities = [{"id": n, "name": f"г. Примерск-{n}"} for n in (1, 2)]
+        chosen = {n: int(v) for n, v in TOWN.items()} | {"cn": 1}
+        return JSONResponse({**chosen, "cities": cities, "schools": [{"id": 1, "name": "Школа № 1 (стенд)"}]})
+
+    def _town_schools(self, request: Request) -> Response:
+        given = dict(request.query_params)
+        if not self.portal.old_form or given.pop("LASTNAME", None) != "sft":
+            return refusal(404, "Не найдено")
+        school = self.portal.answers.school()
+        return JSONResponse({"items": [{"id": school["id"], "name": school["shortName"]}] if given == TOWN else []})
+
     def _search(self, request: Request) -> Response:
+        if self.portal.old_form:
+            return refusal(404, "Не найдено")
         name = request.query_params.get("name")
         if not name and self.portal.search_by_name:
             return refusal(403, "Укажите название")
@@ -263,6 +287,8 @@ class Service:
         if portal.locked:
             return refusal(409, "Вы совершили 3 неудачные попытки входа. Следующая — не ранее чем через минуту")
         if salt is None or given.get("logintype") != "1" or given.get("scid") != str(portal.answers.school_id()):
+            return refusal(409, "Ошибка входа в систему")
+        if portal.old_form and any(given.get(n) != v for n, v in TOWN.items()):
             return refusal(409, "Ошибка входа в систему")
         accounts = {LOGIN: (PASSWORD, None), STUDENT_LOGIN: (STUDENT_PASSWORD, portal.student())}
         password, person = accounts.get(given.get("un", ""), ("", None))
