@@ -108,7 +108,8 @@ def lessons_of_class(made: StandIn) -> set[str]:
 def as_parent(context: Any) -> Any:
     child = {"personId": context["personId"], "groupIds": context["groupIds"], "schoolIds": context["schoolIds"]}
     gone = {"personId": objects.PERSON + 1, "schoolIds": [], "groupIds": [], "schools": [], "eduGroups": []}
-    return {**context, **gone, "roles": ["EduParent"], "children": [child]}
+    elsewhere = {"personId": objects.PERSON + 2, "groupIds": [objects.GROUP + 999], "schoolIds": [1000000009999]}
+    return {**context, **gone, "roles": ["EduParent"], "children": [child, elsewhere]}
 
 
 @pytest.mark.parametrize("change", [lambda context: context, as_parent], ids=["pupil", "parent"])
@@ -152,6 +153,20 @@ def test_a_family_account_removes_nothing_that_staff_have_read(hub: Callable[[St
     assert result["status"] == "ok"
     assert not sum(c["removed"] for c in result["entities"].values())
     assert all(here.contents()[e].keys() >= rows.keys() for e, rows in before.items())
+
+
+def test_what_was_refused_is_told_and_read_when_it_is_allowed(hub: Callable[[StandIn], Hub]) -> None:
+    made = school()
+    healthy = made.app
+    here = hub(made)
+    changed(made, dict.fromkeys((LOG, LOG_OF_SUBJECT, LOG_OF_PERSON), 403))
+    result = here.import_()
+    assert (result["status"], {u["code"] for u in result["lost"]}) == ("partial", {"access_denied"})
+    assert here.contents()["marks"]
+    assert not here.contents()["attendance"]
+    made.app = healthy
+    assert here.import_()["status"] == "ok"
+    assert here.differing() == []
 
 
 def check(standin: StandIn, **more: Any) -> list[CheckLine]:
