@@ -95,6 +95,21 @@ def test_a_log_that_is_refused_loses_only_itself() -> None:
         assert scopes(got, entity) == scopes(autumn()[0], entity)
 
 
+def test_of_those_who_have_left_nothing_need_be_told() -> None:
+    made = school()
+    place = made.institution
+    here = {p for g in place.classes() for p in g.on(place.now.date())}
+    left = next(m.person for g in place.classes() for m in g.members if m.person not in here)
+    changed(made, {WHOLE_MARKS: 403, f"persons/{objects.PERSON + left}/schools/.*": 403})
+    got, _ = read(made, window=AUTUMN)
+    assert not got.failed
+    now = next(iter(here))
+    changed(made, {f"persons/{objects.PERSON + now}/schools/.*": 403})
+    got, _ = read(made, window=AUTUMN)
+    assert got.failed
+    assert str(objects.PERSON + now) not in {s.selector_key for s in scopes(got, "marks")}
+
+
 def lessons_of_class(made: StandIn) -> set[str]:
     """Keys of the lessons of the class of the stand-in's pupil, in the days of the window."""
     place = made.institution
