@@ -41,13 +41,15 @@ def make(
     ended: Ended = "401",
     token_days: float = 10.0,
     role: Literal["school_admin", "teacher"] = "school_admin",
+    most_rows: int = 4000,
 ) -> StandIn:
     """A stand-in of a school, or of a college kept like one (its study groups are class units).
 
     `errors` is the shape of error objects; `ended` how a session that was ended elsewhere is answered; `token_days` how
-    long a token lives; with the `role` of a teacher only the teacher's own journals can be read.
+    long a token lives; with the `role` of a teacher only the teacher's own journals can be read; a page never has
+    more than `most_rows`, however many are asked for.
     """
-    portal = Portal(institution, errors=errors, ended=ended, token_days=token_days, role=role)
+    portal = Portal(institution, errors=errors, ended=ended, token_days=token_days, role=role, most_rows=most_rows)
     staff, student = portal.accounts["staff"], portal.accounts["student"]
     return StandIn(
         portal="mosreg",
@@ -96,13 +98,16 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
 class Portal:
     """The state of the portal: who is signed in, which exports run. `app` serves it."""
 
-    def __init__(self, institution: Institution, *, errors: Errors, ended: Ended, token_days: float, role: str) -> None:
+    def __init__(
+        self, institution: Institution, *, errors: Errors, ended: Ended, token_days: float, role: str, most_rows: int
+    ) -> None:
         self.school = institution.id
         self.answers = Answers(institution, self.school)
         self.logins = 0
         self._place = institution
         self._errors = errors
         self._ended = ended
+        self._most_rows = most_rows
         self._life = timedelta(days=token_days)
         self._sessions: list[Session] = []
         self._codes: dict[str, Session] = {}
@@ -401,6 +406,7 @@ class Portal:
         def answer(request: Request) -> Response:
             rows = give(request, self._staff(request))
             page, size = _number(request, "page", 1), _number(request, "per_page", _DEFAULT_PER_PAGE)
+            size = min(size, self._most_rows)
             some = rows[(page - 1) * size : page * size]
             return JSONResponse({wrapper: some} if wrapper else some)
 

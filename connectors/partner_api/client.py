@@ -28,7 +28,8 @@ _STAFF_ROLES: Final = frozenset({"EduStaff", "EduSchoolAdministrator", "Organiza
 class Account:
     """What a token stands for. `schools` is id -> name (the id itself where the portal does not name it).
 
-    `groups` says of the pupils whose account it is, or whose parent's, in which groups they are named.
+    `groups` says of the pupils whose account it is, or whose parent's, in which groups they are named; `schools_of` in
+    which schools.
     """
 
     person: str | None
@@ -36,11 +37,17 @@ class Account:
     schools: dict[str, str]
     answers: tuple[Answer, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schools_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_of_staff(self) -> bool:
         """Whether it is no pupil's or parent's, who see their own class only. Unknown roles are let be."""
         return not self.roles & _FAMILY_ROLES or bool(self.roles & _STAFF_ROLES)
+
+    def at(self, school: str) -> Account:
+        """The same for one school: without pupils of others. Staff may have children there, and read the school's lists."""
+        here = {p: g for p, g in self.groups.items() if school in (self.schools_of.get(p) or {school})}
+        return replace(self, groups={} if self.is_of_staff else here)
 
     def in_groups(self, told: Mapping[str, Sequence[str]]) -> Account:
         """The same, with groups of the pupils that were told elsewhere: subgroups are not among those named here."""
@@ -68,7 +75,8 @@ class PartnerApi:
         schools = {i: i for c in children.values() for i in _ids(c, "schoolIds")} | schools
         pupils = children | ({context.person: answer.json()} if context.person and "EduStudent" in roles else {})
         groups = {person: tuple(_ids(said, "groupIds")) for person, said in pupils.items()}
-        return Account(context.person, roles, schools, (answer,), groups)
+        there = {person: tuple(_ids(said, "schoolIds")) for person, said in pupils.items()}
+        return Account(context.person, roles, schools, (answer,), groups, there)
 
     async def _account_without_context(self) -> Account:
         me = await self._get("users/me")

@@ -46,7 +46,7 @@ class PartnerConnector:
             lines.append(CheckLine("institution", False, str(name)))
         else:
             lines.append(CheckLine("institution", True, f"{name or 'without a name'} ({school})"))
-        return lines + await checked(self._api, account, school, self._context.today())
+        return lines + await checked(self._api, account.at(school), school, self._context.today())
 
     async def discover(self) -> list[RemoteInstitution]:
         """The schools that the account sees."""
@@ -67,7 +67,7 @@ class PartnerConnector:
         """
         account = await self._api.account()
         school = school_of(self._context, account)
-        reader = Reader(self._context, self._api, window, school, account)
+        reader = Reader(self._context, self._api, window, school, account.at(school))
         async for unit in reader.units():
             yield unit
 

@@ -38,18 +38,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """Whom to ask about one by one, where a class is refused: all who are or were in it, or the account's `own` pupils.
+    """Whom to ask about one by one, where a class is refused: all who are or were in it, or a family's own pupils.
 
-    Of a family's account nobody expects more than its own pupils.
+    Of the `expected` something must be told, or it is missing: of those who have left a portal need not tell.
     """
 
     persons: tuple[str, ...]
-    own: bool
+    expected: frozenset[str]
 
     def part(self, refused: ConnectorError, told: Iterable[tuple[str, Sequence[Answer] | None]]) -> Part:
         """What single pupils' answers make; null stands for a refusal."""
         shown = [(person, answers) for person, answers in told if answers is not None]
-        lacks = not shown or (len(shown) < len(self.persons) and not self.own)
+        lacks = not shown or not self.expected <= {person for person, _ in shown}
         return Part(
             tuple(a for _, answers in shown for a in answers),
             whole=False,

@@ -264,9 +264,10 @@ class Reader:
 
     def _whom(self, group: str) -> Whom:
         """Of whom to ask one by one, where a group as a whole is refused."""
-        own = not self.account.is_of_staff
         members = self.members.get(group, {})
-        return Whom(tuple(p for p in sorted(members) if not own or p in self.account.groups), own)
+        if not self.account.is_of_staff:
+            return Whom(tuple(p for p in sorted(members) if p in self.account.groups), frozenset())
+        return Whom(tuple(sorted(members)), frozenset(p for p, here in members.items() if here))
 
     def _pieces(self) -> list[Stretch]:
         """The whole year; where dates were given, no day besides."""

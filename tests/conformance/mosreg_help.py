@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,7 @@ class Listening:
         self.asked = Asked()
         self.change: Change | None = None
         self.refuse: Refuse | None = None
+        self.first_page = False
         self.before: Callable[[int], None] = lambda _: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,6 +65,8 @@ class Listening:
             return
         query = {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()}
         self.asked.requests.append((scope["path"], query))
+        if self.first_page:
+            scope = {**scope, "query_string": re.sub(rb"\bpage=\d+", b"page=1", scope["query_string"])}
         self.before(len(self.asked.requests))
         if self.refuse and (status := self.refuse(scope["path"], query)):
             await JSONResponse({"code": status, "message": "Отказ"}, status)(scope, receive, send)

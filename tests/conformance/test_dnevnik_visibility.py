@@ -95,6 +95,21 @@ def test_a_log_that_is_refused_loses_only_itself() -> None:
         assert scopes(got, entity) == scopes(autumn()[0], entity)
 
 
+def test_of_those_who_have_left_nothing_need_be_told() -> None:
+    made = school()
+    place = made.institution
+    here = {p for g in place.classes() for p in g.on(place.now.date())}
+    left = next(m.person for g in place.classes() for m in g.members if m.person not in here)
+    changed(made, {WHOLE_MARKS: 403, f"persons/{objects.PERSON + left}/schools/.*": 403})
+    got, _ = read(made, window=AUTUMN)
+    assert not got.failed
+    now = next(iter(here))
+    changed(made, {f"persons/{objects.PERSON + now}/schools/.*": 403})
+    got, _ = read(made, window=AUTUMN)
+    assert got.failed
+    assert str(objects.PERSON + now) not in {s.selector_key for s in scopes(got, "marks")}
+
+
 def lessons_of_class(made: StandIn) -> set[str]:
     """Keys of the lessons of the class of the stand-in's pupil, in the days of the window."""
     place = made.institution
@@ -108,7 +123,8 @@ def lessons_of_class(made: StandIn) -> set[str]:
 def as_parent(context: Any) -> Any:
     child = {"personId": context["personId"], "groupIds": context["groupIds"], "schoolIds": context["schoolIds"]}
     gone = {"personId": objects.PERSON + 1, "schoolIds": [], "groupIds": [], "schools": [], "eduGroups": []}
-    return {**context, **gone, "roles": ["EduParent"], "children": [child]}
+    elsewhere = {"personId": objects.PERSON + 2, "groupIds": [objects.GROUP + 999], "schoolIds": [1000000009999]}
+    return {**context, **gone, "roles": ["EduParent"], "children": [child, elsewhere]}
 
 
 @pytest.mark.parametrize("change", [lambda context: context, as_parent], ids=["pupil", "parent"])
@@ -152,6 +168,20 @@ def test_a_family_account_removes_nothing_that_staff_have_read(hub: Callable[[St
     assert result["status"] == "ok"
     assert not sum(c["removed"] for c in result["entities"].values())
     assert all(here.contents()[e].keys() >= rows.keys() for e, rows in before.items())
+
+
+def test_what_was_refused_is_told_and_read_when_it_is_allowed(hub: Callable[[StandIn], Hub]) -> None:
+    made = school()
+    healthy = made.app
+    here = hub(made)
+    changed(made, dict.fromkeys((LOG, LOG_OF_SUBJECT, LOG_OF_PERSON), 403))
+    result = here.import_()
+    assert (result["status"], {u["code"] for u in result["lost"]}) == ("partial", {"access_denied"})
+    assert here.contents()["marks"]
+    assert not here.contents()["attendance"]
+    made.app = healthy
+    assert here.import_()["status"] == "ok"
+    assert here.differing() == []
 
 
 def check(standin: StandIn, **more: Any) -> list[CheckLine]:

@@ -14,6 +14,7 @@ from tests.sites import Installation, write_folder
 from tests.stores import CLASS
 
 TOKEN = {"kind": "token", "token": {"env": "NO_SUCH"}}
+PASSWORD = {"kind": "password", "login": "someone", "password": {"env": "NO_SUCH"}}
 MARKS = [Mark(key=f"m{n}", work="w1", student="p1", value="5", grade=5, meaning="grade") for n in range(3)]
 
 
@@ -232,6 +233,11 @@ def test_a_wrong_configuration_names_file_key_and_reason(tmp_path: Path, line: s
         ({"connector": "files", "layout": "canonical"}, "path is missing; connector files needs it"),
         ({"connector": "asurso", "auth": TOKEN}, "auth: one of password is needed, given is kind 'token'"),
         ({"connector": "dnevnik"}, "auth: one of token, oauth, password is needed, given is none"),
+        ({"connector": "dnevnik", "auth": PASSWORD}, "auth.client_id is missing; connector dnevnik needs it for kind"),
+        (
+            {"connector": "mosreg", "product": "portal", "auth": PASSWORD | {"client_id": "hub"}},
+            "auth.client_secret is missing; connector mosreg needs it for kind 'password'",
+        ),
         ({"connector": "dnevnik", "auth": TOKEN, "base_url": "http://x.ru"}, "base_url 'http://x.ru': only https is"),
         ({"connector": "dnevnik", "auth": TOKEN, "base_url": "https://u:hush@x.ru"}, "base_url must not hold a login"),
     ],

@@ -239,9 +239,9 @@ class TestWhatIsPasted:
     def test_the_page_stands_on_the_login_host(self, api: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OAUTH_SECRET", "hush")
         auth = OAuth(kind="oauth", client_id="hub", client_secret=Secret(env="OAUTH_SECRET"))
-        address = page_of(api, "a/portal", auth)
+        address = page_of(api, "a/portal", auth, ["Some", "More"])
         assert address.startswith(page)
         assert "hush" not in address
         asked = parse_qs(urlsplit(address).query)
-        assert (asked["response_type"], asked["client_id"]) == (["code"], ["hub"])
-        assert page_of(api, "b/portal", auth) != address
+        assert (asked["response_type"], asked["client_id"], asked["scope"]) == (["code"], ["hub"], ["Some,More"])
+        assert page_of(api, "b/portal", auth, ["Some", "More"]) != address

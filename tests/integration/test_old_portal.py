@@ -14,7 +14,8 @@ import connectors.mosreg.standin as new_portal
 from connectors.conformance.bench import keep_classes, keep_days
 from connectors.standins.region import Institution, make_institution
 from connectors.standins.server import Door, StandIn, serving
-from tests.sites import Installation
+from svod.settings import load
+from tests.sites import ROOT, Installation
 
 THEN = datetime.fromisoformat("2023-08-31T18:00:00+03:00")
 NOW = datetime.fromisoformat("2026-11-20T18:00:00+03:00")
@@ -73,6 +74,12 @@ def test_years_that_only_one_portal_has_are_no_differences(tmp_path: Path) -> No
     assert len(people) == len([n for n in both if not (then.people[n].dismissed or now.people[n].dismissed)])
     assert found["discrepancies"] == [], Counter((d["entity"], d["kind"], d["field"]) for d in found["discrepancies"])
     assert found["pairs"] == [{"institution": "s", "left": "s/archive", "right": "s/portal"}]
+
+
+def test_the_example_configuration_is_one() -> None:
+    site = load(ROOT / "docs" / "examples" / "mosreg-two-portals.toml")
+    (institution,) = site.settings.institution
+    assert [(s.connector, s.product) for s in institution.source] == [("mosreg", None), ("mosreg", "portal")]
 
 
 def exported(place: Installation, entity: str) -> list[dict[str, Any]]:
