@@ -218,7 +218,7 @@ class SourceConfig(BaseModel):
     path: str | None = None
     layout: str | tuple[str, ...] | None = None
     partial: bool = False
-    har: str | None = None
+    har: str | tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _secrets_know_their_keys(self) -> SourceConfig:
@@ -230,6 +230,38 @@ class SourceConfig(BaseModel):
 # -- what a connector says of itself ---------------------------------------------------------------------------------
 
 
+class Pages(BaseModel):
+    """The parameters that number the pages of lists and say how long they are; the first page has the number `first`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: str
+    size: str
+    first: int = 1
+
+
+class Captures(BaseModel):
+    """How a browser's capture of a portal is read (`connectors.captures`).
+
+    `reads` are regular expressions of the paths that are asked by GET, `posts` of those whose POST only reads; whatever
+    stands before them in an address is let be. Groups named `since` and `until` are days in a path. `html` are those of
+    them that are answered with a page. `same` are other spellings, as regular expression -> ours. `select` names the parameters that choose
+    what is answered, `days` pairs of those that name the first and the last day, `noise` regular expressions of those
+    that choose nothing. An answer to a request with any other parameter is read, but is not taken to be complete.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: tuple[str, ...]
+    posts: tuple[str, ...] = ()
+    html: tuple[str, ...] = ()
+    same: dict[str, str] = {}
+    select: tuple[str, ...] = ()
+    days: tuple[tuple[str, str], ...] = ()
+    noise: tuple[str, ...] = ()
+    pages: Pages | None = None
+
+
 class Product(BaseModel):
     """One product that a connector reads, as its manifest describes it.
 
@@ -237,7 +269,7 @@ class Product(BaseModel):
     function that makes a stand-in of an `Institution`. `capabilities` is entity -> fields that the portal can say, or,
     where it `says_what_comes`, may say if its files hold them;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
-    of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
+    of a list, where lists come in pages; `captures` is there where browser captures can be read; `timezone` and `kind` are those of the institutions that keep it, where all
     have the same.
     """
 
@@ -255,6 +287,7 @@ class Product(BaseModel):
     sign_in_paths: tuple[str, ...] = ()
     reads_by_post: tuple[str, ...] = ()
     pages: str | None = None
+    captures: Captures | None = None
     timezone: str | None = None
     kind: Literal["school", "college"] = "school"
     capabilities: dict[str, tuple[str, ...]]

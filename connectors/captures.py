@@ -1,0 +1,585 @@
+"""What browsers have captured of a portal, in place of the network (docs/ru/браузер.md).
+
+A person pages in other windows than we would ask in: by the month or week, one group at a time, in pages of another size,
+with parameters of their own. So a capture does not only answer: a connector asks it which windows, groups and pages
+there are (`Captured.runs`), and reads just these. A product's manifest says which requests are reads of its journal, and
+which of their parameters choose what is answered (`contract.Captures`); nothing else of a file is looked at, and only
+what chooses goes into signatures, so that no token ever does.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from canonical.batch import Origin
+from canonical.years import Stretch
+from connectors import har
+from connectors.archive import Archive, digest
+from connectors.contract import Captures, Product
+from connectors.errors import CaptureError, ConnectorError, NotCapturedError
+from connectors.http import Answer, Manner, Request, Session
+
+CAPTURED: Final = "HAR "
+"""Begins the signatures of captured answers: what a person has asked is not what a connector asks."""
+
+_NOISE: Final = re.compile(
+    r"_.*|pid|t|ts|time|timestamp|rnd|rand|random|nocache|cb|v|vers?|version|lang|locale|at|access_token|token|auth.*|"
+    r"api_?key|session.*|sid",
+    re.IGNORECASE,
+)
+"""Parameters that never choose what is answered: those that only defeat caches, and those that sign a request."""
+
+_ISO: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
+_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?!\d)")
+
+ALWAYS: Final = Stretch(date.min, date.max)
+"""The days of an answer that no days were asked for."""
+
+Chosen = Mapping[str, frozenset[str]]
+
+
+# -- one captured answer ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, as far as it chooses what is answered.
+
+    `place` is the same for all requests of a kind: the path, with `{since}` and `{until}` in the place of days. `page`
+    counts from 0. `others` names parameters of which nobody knows whether they choose.
+    """
+
+    place: str
+    request: str
+    chosen: Chosen
+    days: Stretch = ALWAYS
+    page: int = 0
+    size: int | None = None
+    is_paged: bool = False
+    others: frozenset[str] = frozenset()
+    sent: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A captured answer, not yet in memory. `order` is its place in the capture."""
+
+    asked: Asked
+    at: datetime
+    status: int
+    content_type: str
+    sha256: str
+    size: int
+    order: int = 0
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The pages of one list, as they were captured; an answer without pages is the only one of its run.
+
+    `complete`: the list has nothing besides.
+    """
+
+    pages: tuple[Kept, ...]
+    complete: bool
+
+    @property
+    def days(self) -> Stretch:
+        return self.pages[0].asked.days
+
+    @property
+    def chosen(self) -> Chosen:
+        return self.pages[0].asked.chosen
+
+    @property
+    def at(self) -> datetime:
+        """When the oldest of its pages was answered."""
+        return min(p.at for p in self.pages)
+
+
+class Matcher:
+    """Reads requests the way a product's manifest tells."""
+
+    def __init__(self, captures: Captures) -> None:
+        self._captures = captures
+        self._gets = [re.compile(p, re.IGNORECASE) for p in captures.reads]
+        self._posts = [re.compile(p, re.IGNORECASE) for p in captures.posts]
+        self._select = {name.casefold(): name for name in captures.select}
+        self._plain = [re.compile(p, re.IGNORECASE) for p in captures.noise]
+        self._days = {name: side for pair in captures.days for side, name in enumerate(pair)}
+
+    def read(self, method: str, path: str, params: Iterable[tuple[str, str]], sent: Any = None) -> Asked | None:
+        """A request; null for what is none of the journal's reads, all that writes among it."""
+        if method not in {"GET", "POST"}:
+            return None
+        found = self._placed(path, self._gets if method == "GET" else self._posts)
+        if found is None:
+            return None
+        own, place, in_path = found
+        chosen: dict[str, set[str]] = defaultdict(set)
+        days: dict[int, date] = dict(enumerate(in_path)) if in_path else {}
+        numbers: dict[str, int] = {}
+        others: set[str] = set()
+        for name, value in (*params, *_flat(sent)):
+            self._take(name.removesuffix("[]"), value, chosen, days, numbers, others)
+        pages = self._captures.pages
+        number = numbers.get(pages.number) if pages else None
+        page = 0 if number is None or pages is None else number - pages.first
+        return Asked(
+            place=f"{method} {place}".casefold(),
+            request=_signature(method, own, chosen, days, numbers, self._captures),
+            chosen={n: frozenset(v) for n, v in chosen.items()},
+            days=Stretch(days.get(0, date.min), days.get(1, date.max)),
+            page=page,
+            size=numbers.get(pages.size) if pages else None,
+            is_paged=number is not None,
+            others=frozenset(others),
+            sent=sent,
+        )
+
+    def _take(
+        self,
+        name: str,
+        value: str,
+        chosen: dict[str, set[str]],
+        days: dict[int, date],
+        numbers: dict[str, int],
+        others: set[str],
+    ) -> None:
+        pages = self._captures.pages
+        if not value.strip():
+            return
+        if name in self._days and (day := day_of(value)):
+            days[self._days[name]] = day
+        elif pages and name in {pages.number, pages.size} and value.strip().isdecimal():
+            numbers[name] = int(value)
+        elif name.casefold() in self._select:
+            chosen[self._select[name.casefold()]].update(v.strip() for v in value.split(",") if v.strip())
+        elif not _NOISE.fullmatch(name) and not any(p.fullmatch(name) for p in self._plain):
+            others.add(name)
+
+    def _placed(
+        self, path: str, patterns: Sequence[re.Pattern[str]]
+    ) -> tuple[str, str, tuple[date, date] | None] | None:
+        """A path in our own spelling, whatever stands before it; its place; the days in it."""
+        for start in (m.start() for m in re.finditer("/", path)):
+            tail = path[start:]
+            for theirs, ours in self._captures.same.items():
+                tail = re.sub(f"^{theirs}", ours, tail, count=1, flags=re.IGNORECASE)
+            for pattern in patterns:
+                if (match := pattern.fullmatch(tail)) is None:
+                    continue
+                if "since" not in pattern.groupindex:
+                    return tail, tail, None
+                since, until = day_of(match["since"]), day_of(match["until"])
+                if since is None or until is None:
+                    return None
+                place = f"{tail[: match.start('since')]}{{since}}/{{until}}{tail[match.end('until') :]}"
+                own = place.replace("{since}", since.isoformat()).replace("{until}", until.isoformat())
+                return own, place, (since, until)
+        return None
+
+
+def day_of(text: Any) -> date | None:
+    """The day that a text begins with, in either of the forms that portals use; null if it does with none."""
+    if not isinstance(text, str):
+        return None
+    iso, dotted = _ISO.match(text.strip()), _DOTTED.match(text.strip())
+    parts = iso.groups() if iso else dotted.groups()[::-1] if dotted else None
+    try:
+        return date(*map(int, parts)) if parts else None
+    except ValueError:
+        return None
+
+
+def _flat(sent: Any) -> Iterator[tuple[str, str]]:
+    """The fields of a body as parameters; a bare list is the parameter without a name."""
+    if isinstance(sent, list):
+        sent = {"": sent}
+    for name, value in sent.items() if isinstance(sent, Mapping) else ():
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, (str, int, float)):
+                yield str(name), str(one)
+
+
+def _signature(
+    method: str,
+    path: str,
+    chosen: Mapping[str, set[str]],
+    days: Mapping[int, date],
+    numbers: Mapping[str, int],
+    captures: Captures,
+) -> str:
+    """What was asked, of what chooses alone; from this it can be read again."""
+    said = [(name, ",".join(sorted(values))) for name, values in chosen.items()]
+    if captures.days and "{" not in path:
+        said += [(captures.days[0][side], day.isoformat()) for side, day in days.items() if day.isoformat() not in path]
+    said += [(name, str(value)) for name, value in numbers.items()]
+    return f"{CAPTURED}{method} {path}{f'?{urlencode(sorted(said))}' if said else ''}"
+
+
+# -- a capture -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Capture:
+    """The answers of a source's files, on disk till they are wanted. `passed` counts what could not be used, by why."""
+
+    captures: Captures
+    title: str
+    files: list[Path] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    passed: Counter[str] = field(default_factory=Counter)
+    used: set[str] = field(default_factory=set)
+    _bodies: IO[bytes] | None = None
+    _places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _archive: Archive | None = None
+
+    @classmethod
+    def of_files(cls, product: Product, files: Sequence[Path]) -> Capture:
+        """What files hold of a product's journal. Blocking; needs disk, and the memory of one answer at a time.
+
+        Raises:
+            CaptureError: a file is none, the product reads no captures, or nothing of it was captured.
+
+        """
+        if product.captures is None:
+            raise CaptureError(f"{product.title}: browser captures of this portal cannot be read")
+        made = cls(product.captures, product.title, list(files))
+        made._bodies = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`; its owner's alone, and gone with it
+        matcher = Matcher(product.captures)
+        try:
+            for file in files:
+                for entry in har.entries(file):
+                    made._take(matcher, entry)
+        except BaseException:
+            made.close()
+            raise
+        if not made.kept:
+            made.close()
+            names = ", ".join(str(f) for f in files)
+            why = ", ".join(f"{n} {what}" for what, n in sorted(made.passed.items()))
+            raise CaptureError(
+                f"{names}: no answer of «{product.title}» that could be read ({why or 'nothing was asked'}); open the "
+                "journal while the browser records, and save the file with the content of answers"
+            )
+        made.kept.sort(key=lambda k: (k.at, k.order))
+        return made
+
+    @classmethod
+    def of_archive(cls, product: Product, archive: Archive, origins: Iterable[Origin]) -> Capture:
+        """Captured answers that are in the raw archive, by what was noted of them."""
+        assert product.captures is not None  # noqa: S101 - they were captured of this product
+        made = cls(product.captures, product.title, _archive=archive)
+        matcher = Matcher(product.captures)
+        for order, origin in enumerate(origins):
+            if asked := _asked_again(matcher, origin.request):
+                at = datetime.fromisoformat(origin.at)
+                made.kept.append(Kept(asked, at, 200, "", origin.sha256, origin.size, order))
+        made.kept.sort(key=lambda k: (k.at, k.order))
+        return made
+
+    def _take(self, matcher: Matcher, entry: har.Entry) -> None:
+        asked = matcher.read(
+            entry.asked.method, entry.asked.path, entry.asked.params, entry.asked.body() if entry.asked.sent else None
+        )
+        if asked is None:
+            self.passed["of other addresses"] += 1
+            return
+        why = _useless(entry, is_page=any(re.search(p, asked.place, re.IGNORECASE) for p in self.captures.html))
+        if why:
+            self.passed[why] += 1
+            return
+        body = entry.body if entry.body is not None else "\n".join(entry.said).encode()
+        sha256 = digest(body)
+        if sha256 not in self._places:
+            assert self._bodies is not None  # noqa: S101 - it is open while files are read
+            self._places[sha256] = (self._bodies.seek(0, 2), len(body))
+            self._bodies.write(body)
+        kind = entry.content_type
+        if entry.body is not None and not kind.isascii():
+            kind = ""
+        self.kept.append(Kept(asked, entry.at, entry.status, kind, sha256, len(body), len(self.kept)))
+
+    @property
+    def newest(self) -> datetime:
+        """When the last answer came: the clock of a reading."""
+        return self.kept[-1].at if self.kept else datetime.now(UTC)
+
+    def body(self, kept: Kept) -> bytes:
+        """The body of an answer."""
+        if self._archive is not None:
+            try:
+                return self._archive.get(kept.sha256)
+            except KeyError:
+                raise NotCapturedError(f"{kept.asked.request}: its answer is no longer in the raw archive") from None
+        assert self._bodies is not None  # noqa: S101 - not asked for after `close`
+        start, length = self._places[kept.sha256]
+        self._bodies.seek(start)
+        return self._bodies.read(length)
+
+    def days(self) -> list[date]:
+        """Days that answers speak of, one of each stretch's ends at least; for finding the academic years."""
+        ends = {d for k in self.kept for d in (k.asked.days.start, k.asked.days.end)}
+        return sorted(ends - {date.min, date.max})
+
+    def close(self) -> None:
+        """Lets the bodies go."""
+        if self._bodies is not None:
+            self._bodies.close()
+            self._bodies = None
+
+
+def _useless(entry: har.Entry, *, is_page: bool) -> str | None:
+    """Why an answer says nothing, if it does not."""
+    if entry.status == 204:
+        return None
+    if entry.said and entry.status == 101:
+        return None
+    if entry.status != 200:
+        return f"answered with {entry.status}"
+    if not entry.body:
+        return "without their content"
+    if not is_page and not har.looks_like_json(entry.content_type, entry.body):
+        return "other than data"
+    return None
+
+
+def _asked_again(matcher: Matcher, signature: str) -> Asked | None:
+    """A request out of the signature that it was archived with; null for what no capture has brought."""
+    if not signature.startswith(CAPTURED):
+        return None
+    method, _, rest = signature.removeprefix(CAPTURED).partition(" ")
+    path, _, query = rest.partition("?")
+    params = parse_qsl(query)
+    return matcher.read(method, path, params) or _made(method, path, params)
+
+
+def _made(method: str, path: str, params: Sequence[tuple[str, str]]) -> Asked | None:
+    """What `made_of` has put together: it stands for itself."""
+    if method in {"GET", "POST"}:
+        return None
+    chosen = {n: frozenset(v.split(",")) for n, v in params if n not in {"since", "until"}}
+    ends = dict(params)
+    days = Stretch(day_of(ends.get("since")) or date.min, day_of(ends.get("until")) or date.max)
+    return Asked(f"{method} {path}".casefold(), _made_signature(method, path, chosen, days), chosen, days)
+
+
+def made_of(kept: Kept, method: str, path: str, chosen: Chosen, days: Stretch) -> Kept:
+    """An answer that several exchanges have brought together, under a name of its own (a report, by way of its queue)."""
+    asked = Asked(f"{method} {path}".casefold(), _made_signature(method, path, chosen, days), chosen, days)
+    return replace(kept, asked=asked)
+
+
+def _made_signature(method: str, path: str, chosen: Chosen, days: Stretch) -> str:
+    said = [(n, ",".join(sorted(v))) for n, v in chosen.items()]
+    said += [
+        (n, d.isoformat()) for n, d in (("since", days.start), ("until", days.end)) if d not in {date.min, date.max}
+    ]
+    return f"{CAPTURED}{method} {path}?{urlencode(sorted(said))}"
+
+
+# -- reading from it -------------------------------------------------------------------------------------------------
+
+
+class Captured:
+    """Answers from a capture, as a `Sender`; and what there is, for a connector's planning."""
+
+    offline = True
+
+    def __init__(self, capture: Capture, fault: Callable[[Answer], ConnectorError | None], archive: Archive) -> None:
+        self.capture = capture
+        self._fault = fault
+        self._archive = archive
+        self._matcher = Matcher(capture.captures)
+        self._good: dict[int, bool] = {}
+        self._by_place: dict[str, list[Kept]] = defaultdict(list)
+        for kept in reversed(capture.kept):
+            self._by_place[kept.asked.place].append(kept)
+
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        """The newest good answer to a request, or to one that says the same and more.
+
+        Raises:
+            NotCapturedError: there is none.
+
+        """
+        body = request.json if request.json is not None else request.form
+        asked = self._matcher.read(request.method, request.path, request.params, body)
+        some = self._by_place.get(asked.place, []) if asked else []
+        fitting = [k for k in some if asked and _answers(k.asked, asked)]
+        for kept in sorted(fitting, key=lambda k: bool(k.asked.others)):
+            if self.is_good(kept):
+                return self.take(kept)
+        raise NotCapturedError(f"not in the capture: {request.method} {request.path}")
+
+    async def close(self) -> None:
+        """The capture is closed by whoever has opened it."""
+
+    def every(self, pattern: str) -> list[Kept]:
+        """All good answers whose place a regular expression fits, the oldest first."""
+        found = re.compile(pattern, re.IGNORECASE)
+        return [k for k in self.capture.kept if found.fullmatch(k.asked.place) and self.is_good(k)]
+
+    def runs(self, path: str, chosen: Mapping[str, str] | None = None) -> list[Run]:
+        """The lists that were captured of a path (any days in it stand for all), the newest first.
+
+        `chosen`: what they must have chosen, where they have chosen by it at all. A path's method is GET, if none stands before it.
+        """
+        method, _, rest = path.rpartition(" ")
+        asked = self._matcher.read(method or "GET", rest, ())
+        if asked is None:
+            raise ValueError(f"{path} is not among the reads that the manifest says captures have")
+        groups: dict[Any, dict[int, Kept]] = defaultdict(dict)
+        for kept in self._by_place.get(asked.place, []):
+            one = kept.asked
+            fits = all(v in one.chosen.get(n, {v}) for n, v in (chosen or {}).items())
+            if fits and self.is_good(kept):
+                key = (frozenset(one.chosen.items()), one.days, one.size, one.is_paged, one.others)
+                groups[key].setdefault(one.page, kept)  # the newest
+        runs = [Run(tuple(pages[n] for n in sorted(pages)), self._is_complete(pages)) for pages in groups.values()]
+        return sorted(runs, key=lambda r: r.at, reverse=True)
+
+    def answers(self, run: Run) -> list[Answer]:
+        """The answers of a run, page by page."""
+        return [self.take(k) for k in run.pages]
+
+    def take(self, kept: Kept) -> Answer:
+        """An answer, which is archived with that."""
+        answer = self._answer(kept)
+        self._archive.put(answer.body)
+        self.capture.used.add(kept.asked.request)
+        return answer
+
+    def is_good(self, kept: Kept) -> bool:
+        """Whether the portal has answered what was asked, by the connector's own judgement."""
+        if kept.order not in self._good:
+            self._good[kept.order] = self._fault(self._answer(kept)) is None
+        return self._good[kept.order]
+
+    def _answer(self, kept: Kept) -> Answer:
+        body = self.capture.body(kept)
+        origin = Origin(kept.asked.request, kept.sha256, len(body), kept.at.isoformat())
+        return Answer(kept.status, {"content-type": kept.content_type}, body, origin)
+
+    def _is_complete(self, pages: Mapping[int, Kept]) -> bool:
+        first = next(iter(pages.values())).asked
+        if first.others:
+            return False
+        if not first.is_paged:
+            return first.size is None or self._count(pages[0]) < first.size
+        last = max(pages)
+        if set(pages) != set(range(last + 1)):
+            return False
+        had = self._count(pages[last])
+        return had == 0 or (first.size is not None and had < first.size)
+
+    def _count(self, kept: Kept) -> int:
+        """How many items a page of a list has."""
+        said = self._answer(kept).json()
+        lists = [said] if isinstance(said, list) else [v for v in (said or {}).values() if isinstance(v, list)]
+        return max(map(len, lists), default=0)
+
+
+def _answers(kept: Asked, wanted: Asked) -> bool:
+    """Whether the answer to one request holds that to another, and is not narrowed by anything besides."""
+    if not kept.chosen.keys() <= wanted.chosen.keys() or kept.page != wanted.page:
+        return False
+    if not all(values <= kept.chosen.get(name, values) for name, values in wanted.chosen.items()):
+        return False
+    return kept.days.start <= wanted.days.start and wanted.days.end <= kept.days.end
+
+
+def capture_session(product: Product, manner: Manner, *, archive: Archive, capture: Capture) -> Session:
+    """A session whose answers come from a capture."""
+    return Session(
+        Captured(capture, manner.fault, archive), manner, archive=archive, reads_by_post=product.reads_by_post
+    )
+
+
+def captured(session: Session) -> Captured | None:
+    """The capture that a session answers from; null where it answers from elsewhere."""
+    return session.sender if isinstance(session.sender, Captured) else None
+
+
+# -- days ------------------------------------------------------------------------------------------------------------
+
+
+def newest_by_day(runs: Iterable[Run], within: Stretch) -> list[tuple[Stretch, Run]]:
+    """The days that complete runs hold, each day by the newest of them: stretches in their order."""
+    complete = sorted((r for r in runs if r.complete), key=lambda r: r.at, reverse=True)
+    free = [within]
+    found: list[tuple[Stretch, Run]] = []
+    for run in complete:
+        rest = []
+        for gap in free:
+            start, end = max(gap.start, run.days.start), min(gap.end, run.days.end)
+            if start > end:
+                rest.append(gap)
+                continue
+            found.append((Stretch(start, end), run))
+            rest += [Stretch(a, b) for a, b in ((gap.start, _before(start)), (_after(end), gap.end)) if a <= b]
+        free = rest
+    return sorted(found, key=lambda f: f[0].start)
+
+
+def covers(stretches: Iterable[Stretch], wanted: Stretch) -> bool:
+    """Whether stretches together hold all days of one."""
+    day = wanted.start
+    for one in sorted(stretches, key=lambda s: s.start):
+        if one.start > day:
+            return False
+        if one.end >= wanted.end:
+            return True
+        if one.end >= day:
+            day = _after(one.end)
+    return False
+
+
+def _before(day: date) -> date:
+    return date.fromordinal(max(day.toordinal() - 1, 1))
+
+
+def _after(day: date) -> date:
+    return date.fromordinal(min(day.toordinal() + 1, date.max.toordinal()))
+
+
+def cut(answer: Answer, keep: Callable[[Any], bool], *wrappers: str) -> Answer:
+    """A view of an answer with those items of its list only that are to be kept."""
+    said = answer.json()
+    name = next((w for w in wrappers if isinstance(said, Mapping) and isinstance(said.get(w), list)), None)
+    items = said[name] if name else said
+    if not isinstance(items, list):
+        return answer
+    some = [i for i in items if keep(i)]
+    if len(some) == len(items):
+        return answer
+    shown = {**said, name: some} if name else some
+    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, shown)
+
+
+def paths_of(patterns: Sequence[str], root: Path) -> list[Path]:
+    """The files that glob patterns name; relative ones begin at `root`.
+
+    Raises:
+        CaptureError: a pattern names none.
+
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        whole = (root / pattern).absolute()
+        some = [whole] if whole.is_file() else sorted(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
+        files = [f for f in some if f.is_file()]
+        if not files:
+            raise CaptureError(f"{pattern}: there is no such file; save the capture there, or name another one")
+        found.update(dict.fromkeys(files))
+    return list(found)
