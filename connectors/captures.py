@@ -232,7 +232,9 @@ def _signature(
 
 @dataclass
 class Capture:
-    """The answers of a source's files, on disk till they are wanted. `passed` counts what could not be used, by why."""
+    """The answers of a source's files, on disk till they are wanted. `passed` counts what could not be used, by why;
+    `usable` by file what could.
+    """
 
     captures: Captures
     title: str
@@ -240,6 +242,7 @@ class Capture:
     kept: list[Kept] = field(default_factory=list)
     passed: Counter[str] = field(default_factory=Counter)
     used: set[str] = field(default_factory=set)
+    usable: dict[Path, int] = field(default_factory=dict)
     _bodies: IO[bytes] | None = None
     _places: dict[str, tuple[int, int]] = field(default_factory=dict)
     _archive: Archive | None = None
@@ -259,8 +262,10 @@ class Capture:
         matcher = Matcher(product.captures)
         try:
             for file in files:
+                before = len(made.kept)
                 for entry in har.entries(file):
                     made._take(matcher, entry)
+                made.usable[file] = len(made.kept) - before
         except BaseException:
             made.close()
             raise
@@ -314,6 +319,11 @@ class Capture:
     def newest(self) -> datetime:
         """When the last answer came: the clock of a reading."""
         return self.kept[-1].at if self.kept else datetime.now(UTC)
+
+    @property
+    def oldest(self) -> datetime:
+        """When the first answer came."""
+        return self.kept[0].at if self.kept else datetime.now(UTC)
 
     def body(self, kept: Kept) -> bytes:
         """The body of an answer."""

@@ -371,7 +371,8 @@ class Context:
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
     `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
-    paths begin at, `layouts` are the files of the layouts that the source names. `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
+    paths begin at, `layouts` are the files of the layouts that the source names. `find` is there in a replay only: it gives what was archived last for a request. `from_capture`: the session answers from browser captures
+    (`connectors.captures.captured`). `sessions` holds the
     sessions that were opened.
     """
 
@@ -388,6 +389,7 @@ class Context:
     archive: Archive = field(default_factory=NoArchive)
     root: Path = field(default_factory=Path)
     find: Callable[[str], Origin | None] | None = None
+    from_capture: bool = False
     sessions: list[Session] = field(default_factory=list)
 
     @property
