@@ -426,7 +426,7 @@ class Captured:
         body = request.json if request.json is not None else request.form
         asked = self._matcher.read(request.method, request.path, request.params, body)
         some = self._by_place.get(asked.place, []) if asked else []
-        fitting = [k for k in some if asked and _answers(k.asked, asked)]
+        fitting = [k for k in some if asked and _answers(k.asked, asked, self.capture.captures.widen)]
         for kept in sorted(fitting, key=lambda k: bool(k.asked.others)):
             if self.is_good(kept):
                 return self.take(kept)
@@ -500,8 +500,10 @@ class Captured:
         return max(map(len, lists), default=0)
 
 
-def _answers(kept: Asked, wanted: Asked) -> bool:
+def _answers(kept: Asked, wanted: Asked, widen: Sequence[str]) -> bool:
     """Whether the answer to one request holds that to another, and is not narrowed by anything besides."""
+    if not {n for n in widen if n in wanted.chosen} <= kept.chosen.keys():
+        return False
     if not kept.chosen.keys() <= wanted.chosen.keys() or kept.page != wanted.page:
         return False
     if not all(values <= kept.chosen.get(name, values) for name, values in wanted.chosen.items()):
@@ -540,6 +542,20 @@ def newest_by_day(runs: Iterable[Run], within: Stretch) -> list[tuple[Stretch, R
             rest += [Stretch(a, b) for a, b in ((gap.start, _before(start)), (_after(end), gap.end)) if a <= b]
         free = rest
     return sorted(found, key=lambda f: f[0].start)
+
+
+def split(within: Stretch, *lists: Sequence[Run]) -> list[tuple[Stretch, tuple[Run | None, ...]]]:
+    """Days cut so that in each stretch every list is answered by one run, or by none; days that none answers are left out."""
+    by_list = [newest_by_day(runs, within) for runs in lists]
+    starts = {s.start for some in by_list for s, _ in some} | {_after(s.end) for some in by_list for s, _ in some}
+    cuts = sorted(d for d in starts if d <= within.end)
+    found = []
+    for start, after in zip(cuts, [*cuts[1:], _after(within.end)], strict=True):
+        one = Stretch(start, min(_before(after), within.end) if after != within.end else within.end)
+        held = tuple(next((r for s, r in some if s.start <= start <= s.end), None) for some in by_list)
+        if any(held):
+            found.append((one, held))
+    return found
 
 
 def covers(stretches: Iterable[Stretch], wanted: Stretch) -> bool:

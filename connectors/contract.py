@@ -246,7 +246,7 @@ class Captures(BaseModel):
     `reads` are regular expressions of the paths that are asked by GET, `posts` of those whose POST only reads; whatever
     stands before them in an address is let be. Groups named `since` and `until` are days in a path. `html` are those of
     them that are answered with a page. `same` are other spellings, as regular expression -> ours. `select` names the parameters that choose
-    what is answered, `days` pairs of those that name the first and the last day, `noise` regular expressions of those
+    what is answered (`widen` those among them without which less is), `days` pairs of those that name the first and the last day, `noise` regular expressions of those
     that choose nothing. An answer to a request with any other parameter is read, but is not taken to be complete.
     """
 
@@ -257,6 +257,7 @@ class Captures(BaseModel):
     html: tuple[str, ...] = ()
     same: dict[str, str] = {}
     select: tuple[str, ...] = ()
+    widen: tuple[str, ...] = ()
     days: tuple[tuple[str, str], ...] = ()
     noise: tuple[str, ...] = ()
     pages: Pages | None = None

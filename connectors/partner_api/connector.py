@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
 
+from connectors.captures import captured
 from connectors.contract import CheckLine, Context, OAuth, RemoteInstitution, Unit, Window
 from connectors.errors import (
     AccessDeniedError,
@@ -13,6 +14,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.http import Answer
+from connectors.partner_api.captured import CapturedReader, captured_account
 from connectors.partner_api.client import Account, PartnerApi, attempt, if_shown
 from connectors.partner_api.mapper import items_of, key_of, listed
 from connectors.partner_api.reading import Reader
@@ -88,9 +90,13 @@ class PartnerConnector:
             SourceConfigError: the account does not see the configured school.
 
         """
-        account = await self._api.account()
+        capture = captured(self._session)
+        account = await (captured_account(capture, self._api.account) if capture else self._api.account())
         school = school_of(self._context, account)
-        reader = Reader(self._context, self._api, window, school, account)
+        kind = CapturedReader if capture else Reader
+        reader = kind(self._context, self._api, window, school, account)
+        if isinstance(reader, CapturedReader) and capture:
+            reader.captured = capture
         async for unit in reader.units():
             yield unit
 

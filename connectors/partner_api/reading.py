@@ -95,7 +95,7 @@ class Reader:
             self.asker.unsure.add("groups")
         for _, items in lists:
             self.places.update(mapper.places(items, year, college=self.college))
-        if groups is None and not lists:
+        if groups is None and not lists and not self.context.from_capture:
             raise AccessDeniedError(
                 f"source {self.context.source}: the account sees no group of the school {school}; "
                 "an administrator of the school can give it the right to see the classes"
