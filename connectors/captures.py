@@ -49,7 +49,7 @@ Chosen = Mapping[str, frozenset[str]]
 # -- one captured answer ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """A request, as far as it chooses what is answered.
 
@@ -68,7 +68,7 @@ class Asked:
     sent: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """A captured answer, not yet in memory. `order` is its place in the capture."""
 
@@ -82,7 +82,7 @@ class Kept:
     said: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """The pages of one list, as they were captured; an answer without pages is the only one of its run.
 
