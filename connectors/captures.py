@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
+
 from canonical.batch import Origin
 from canonical.years import Stretch
 from connectors import har
@@ -248,8 +250,10 @@ class Capture:
     _archive: Archive | None = None
 
     @classmethod
-    def of_files(cls, product: Product, files: Sequence[Path]) -> Capture:
+    def of_files(cls, product: Product, files: Sequence[Path], institution: str | None = None) -> Capture:
         """What files hold of a product's journal. Blocking; needs disk, and the memory of one answer at a time.
+
+        `institution` is the portal's own name of it: answers that are known to be of another one are passed over.
 
         Raises:
             CaptureError: a file is none, the product reads no captures, or nothing of it was captured.
@@ -263,8 +267,10 @@ class Capture:
         try:
             for file in files:
                 before = len(made.kept)
+                whose = _Whose(product.captures, institution)
                 for entry in har.entries(file):
-                    made._take(matcher, entry)
+                    whose.look_at(entry)
+                    made._take(matcher, entry, is_other=whose.is_other)
                 made.usable[file] = len(made.kept) - before
         except BaseException:
             made.close()
@@ -293,7 +299,7 @@ class Capture:
         made.kept.sort(key=lambda k: (k.at, k.order))
         return made
 
-    def _take(self, matcher: Matcher, entry: har.Entry) -> None:
+    def _take(self, matcher: Matcher, entry: har.Entry, *, is_other: bool) -> None:
         asked = matcher.read(
             entry.asked.method, entry.asked.path, entry.asked.params, entry.asked.body() if entry.asked.sent else None
         )
@@ -301,8 +307,8 @@ class Capture:
             self.passed["of other addresses"] += 1
             return
         why = _useless(entry, is_page=any(re.search(p, asked.place, re.IGNORECASE) for p in self.captures.html))
-        if why:
-            self.passed[why] += 1
+        if why or is_other:
+            self.passed[why or "of another institution"] += 1
             return
         body = entry.body if entry.body is not None else "\n".join(entry.said).encode()
         sha256 = digest(body)
@@ -347,6 +353,35 @@ class Capture:
         if self._bodies is not None:
             self._bodies.close()
             self._bodies = None
+
+
+class _Whose:
+    """Keeps track of the institution that a browser is signed in to, where its answers do not name it."""
+
+    def __init__(self, captures: Captures, institution: str | None) -> None:
+        self._ways = [(re.compile(w.path, re.IGNORECASE), w) for w in captures.whose]
+        self._wanted = (institution or "").strip().casefold()
+        self.is_other = False
+
+    def look_at(self, entry: har.Entry) -> None:
+        """Takes note of an exchange that tells it. Nothing of it is kept."""
+        if not self._wanted or entry.status not in {200, 204}:
+            return
+        for path, way in self._ways:
+            if path.search(entry.asked.path):
+                held = entry.asked.body() if way.sent else _data(entry.body)
+                for name in (way.sent or way.said or "").split("."):
+                    held = held.get(name) if isinstance(held, Mapping) else None
+                named = str(held).strip().casefold() if isinstance(held, (str, int)) else ""
+                if named and named.isdecimal() == self._wanted.isdecimal():
+                    self.is_other = named != self._wanted
+
+
+def _data(body: bytes | None) -> Any:
+    try:
+        return msgspec.json.decode(body or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _useless(entry: har.Entry, *, is_page: bool) -> str | None:

@@ -240,6 +240,20 @@ class Pages(BaseModel):
     first: int = 1
 
 
+class Whose(BaseModel):
+    """A request that says of which institution the answers after it are, for portals whose answers do not say it.
+
+    It is a regular expression of its path, and the place of the name in what was `sent`, or in what was `said` (fields, parted
+    by dots).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    sent: str | None = None
+    said: str | None = None
+
+
 class Captures(BaseModel):
     """How a browser's capture of a portal is read (`connectors.captures`).
 
@@ -261,6 +275,7 @@ class Captures(BaseModel):
     days: tuple[tuple[str, str], ...] = ()
     noise: tuple[str, ...] = ()
     pages: Pages | None = None
+    whose: tuple[Whose, ...] = ()
 
 
 class Product(BaseModel):

@@ -29,7 +29,7 @@ async def survey(work: Workplace, job: SourceJob) -> list[CheckLine]:
 
     """
     product = job.manifest.product(job.config.product)
-    capture = await asyncio.to_thread(Capture.of_files, product, job.captures(work.root))
+    capture = await asyncio.to_thread(Capture.of_files, product, job.captures(work.root), job.config.remote_id)
     try:
         lines = [CheckLine(f"capture {file.name}", *_usable(number)) for file, number in capture.usable.items()]
         passed = ", ".join(f"{n} {why}" for why, n in sorted(capture.passed.items()))

@@ -235,7 +235,7 @@ class _Importer:
         try:
             files = self.job.captures(self.work.root)
             product = self.job.manifest.product(self.job.config.product)
-            capture = await asyncio.to_thread(Capture.of_files, product, files)
+            capture = await asyncio.to_thread(Capture.of_files, product, files, self.job.config.remote_id)
         except ConnectorError as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
