@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -507,8 +508,12 @@ class Captured:
 
     def is_good(self, kept: Kept) -> bool:
         """Whether the portal has answered what was asked, by the connector's own judgement."""
+        if not kept.asked.place.startswith(("get ", "post ")):
+            return True  # put together of answers that were good
         if kept.order not in self._good:
-            self._good[kept.order] = self._fault(self._answer(kept)) is None
+            answer = self._answer(kept)
+            answer.origin = replace(answer.origin, request=answer.origin.request.removeprefix(CAPTURED))
+            self._good[kept.order] = self._fault(answer) is None
         return self._good[kept.order]
 
     def _answer(self, kept: Kept) -> Answer:
@@ -579,17 +584,28 @@ def newest_by_day(runs: Iterable[Run], within: Stretch) -> list[tuple[Stretch, R
     return sorted(found, key=lambda f: f[0].start)
 
 
-def split(within: Stretch, *lists: Sequence[Run]) -> list[tuple[Stretch, tuple[Run | None, ...]]]:
-    """Days cut so that in each stretch every list is answered by one run, or by none; days that none answers are left out."""
-    by_list = [newest_by_day(runs, within) for runs in lists]
-    starts = {s.start for some in by_list for s, _ in some} | {_after(s.end) for some in by_list for s, _ in some}
-    cuts = sorted(d for d in starts if d <= within.end)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some days, and the lists that answer for them: what they are of -> run."""
+
+    days: Stretch
+    runs: Mapping[str, Run]
+
+
+def parts_of(runs: Mapping[str, Sequence[Run]], within: Stretch) -> list[Part]:
+    """Days cut so that in each part everything (a group, a pupil, a kind of list) is answered by one run, or by none.
+
+    Days that nothing answers are left out.
+    """
+    held = {name: newest_by_day(some, within) for name, some in runs.items()}
+    starts = {s.start.toordinal() for some in held.values() for s, _ in some}
+    ends = {s.end.toordinal() + 1 for some in held.values() for s, _ in some}
     found = []
-    for start, after in zip(cuts, [*cuts[1:], _after(within.end)], strict=True):
-        one = Stretch(start, min(_before(after), within.end) if after != within.end else within.end)
-        held = tuple(next((r for s, r in some if s.start <= start <= s.end), None) for some in by_list)
-        if any(held):
-            found.append((one, held))
+    for start, after in pairwise(sorted(starts | ends)):
+        days = Stretch(date.fromordinal(start), date.fromordinal(after - 1))
+        here = {name: r for name, some in held.items() for s, r in some if s.start <= days.start <= s.end}
+        if here:
+            found.append(Part(days, here))
     return found
 
 

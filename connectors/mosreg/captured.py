@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +18,7 @@ from canonical.batch import Batch
 from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import Attendance, Course, Lesson, Period, Record
 from canonical.years import Stretch
-from connectors.captures import Captured, Run, covers, cut, day_of, newest_by_day
+from connectors.captures import Captured, Part, Run, covers, cut, day_of, newest_by_day, parts_of
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.errors import NotCapturedError
 from connectors.http import Answer
@@ -57,14 +55,6 @@ _UNTOLD: Final = {
 """What other lists tell than the one that brings a record."""
 
 _PUPILS: Final = ("with_deleted", "with_transferred", "with_archived_groups", "with_final_marks", "with_groups")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some days of some groups, and the lists that answer for them: group -> run."""
-
-    days: Stretch
-    runs: Mapping[str, Run]
 
 
 class CapturedSchool:
@@ -377,7 +367,7 @@ class _Bucket:
 
     async def units(self) -> AsyncIterator[Unit]:
         of = self._of
-        parts = _parts(self._schedule, of.days)
+        parts = parts_of(self._schedule, of.days)
         marks = [self._marks_of(r, self._groups, None) for r in reversed(self._every_marks)]
         self.is_captured = bool(parts or marks)
         if parts:
@@ -397,7 +387,7 @@ class _Bucket:
                 self.is_captured = True
                 whole = Part(of.days, {})
                 yield await self._lesson_unit(f"{self._name} lessons {number}", whole, listing, marks, absences)
-        for part in _parts(self._marks, of.days):
+        for part in parts_of(self._marks, of.days):
             runs = list(dict.fromkeys(part.runs.values()))
             some = [self._marks_of(r, [g for g, x in part.runs.items() if x is r], part.days) for r in runs]
             listing = joined([m.listing for m in some])
@@ -592,20 +582,6 @@ class _Bucket:
                 yield Selector.GROUP, group, courses
             else:
                 yield from ((Selector.COURSE, c, [c]) for c in courses if c in asked)
-
-
-def _parts(runs: Mapping[str, Sequence[Run]], within: Stretch) -> list[Part]:
-    """Days cut so that in each stretch every group is answered by one list, or by none."""
-    by_group = {g: newest_by_day(some, within) for g, some in runs.items()}
-    starts = {s.start for some in by_group.values() for s, _ in some}
-    ends = {date.fromordinal(s.end.toordinal() + 1) for some in by_group.values() for s, _ in some}
-    cuts = sorted(starts | ends)
-    found = []
-    for start, after in pairwise(cuts):
-        held = {g: r for g, some in by_group.items() for s, r in some if s.start <= start <= s.end}
-        if held:
-            found.append(Part(Stretch(start, date.fromordinal(after.toordinal() - 1)), held))
-    return found
 
 
 def _is_whole(run: Run) -> bool:

@@ -18,7 +18,7 @@ from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.entities import Lesson, Record, Work
 from canonical.years import Stretch
-from connectors.captures import Captured, Kept, Run, cut, day_of, split
+from connectors.captures import Captured, Kept, Run, cut, day_of, parts_of
 from connectors.contract import Reading, Unit
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
@@ -143,7 +143,8 @@ class CapturedReader(Reader):
         bells, told = await self._bells_of(group)
         year = Stretch(self.year.start, self.year.end)
         pieces: list[tuple[Stretch, Run | None, Run | None, bool]] = [
-            (days, held[0], held[1], True) for days, held in split(year, lessons, marks)
+            (p.days, p.runs.get("lessons"), p.runs.get("marks"), True)
+            for p in parts_of({"lessons": lessons, "marks": marks}, year)
         ]
         for run in lessons:
             pieces += [(run.days, run, None, False)] if not run.complete else []
