@@ -65,7 +65,8 @@ def check_source(config: SourceConfig, described: Manifest, *, unasked: bool = F
         return product
     if config.auth is None or config.auth.kind not in product.auth:
         given = f"kind {config.auth.kind!r}" if config.auth else "none"
-        raise SourceConfigError(f"auth: one of {', '.join(product.auth)} is needed, given is {given}")
+        other = "; or name browser captures: har" if product.captures else ""
+        raise SourceConfigError(f"auth: one of {', '.join(product.auth)} is needed, given is {given}{other}")
     base_url = config.base_url or product.base_url
     if not base_url:
         raise SourceConfigError(f"base_url is missing; connector {described.name} needs it")

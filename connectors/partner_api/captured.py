@@ -22,10 +22,11 @@ from connectors.captures import Captured, Kept, Run, cut, day_of, parts_of
 from connectors.contract import Reading, Unit
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
+from connectors.partner_api.asking import Asker
 from connectors.partner_api.client import Account
 from connectors.partner_api.journal import Bells, View, journal_batch, lesson_keys
 from connectors.partner_api.mapper import Place, Taught, items_of, key_of, listed
-from connectors.partner_api.people import Roster
+from connectors.partner_api.people import Roster, users_of
 from connectors.partner_api.reading import Reader
 from connectors.partner_api.wire import id_of
 
@@ -52,6 +53,26 @@ async def captured_account(captured: Captured, account: Callable[[], Any]) -> Ac
     return found
 
 
+class CapturedAsker(Asker):
+    """Asks a capture. Logins are taken from whichever answers hold them."""
+
+    captured: Captured
+
+    async def births(self, answers: Iterable[Answer]) -> tuple[Answer, ...]:
+        users = set(users_of(answers))
+        found = []
+        for kept in self.captured.every("post /v2/users/many|get /v2/users/[0-9]+") if users else ():
+            answer = self.captured.take(kept)
+            said = answer.json()
+            if isinstance(said, list):
+                answer = cut(answer, lambda item: key_of(item) in users)
+                said = answer.json()
+            if said and (isinstance(said, list) or key_of(said) in users):
+                found.append(answer)
+                self.read.append(answer.origin)
+        return tuple(found)
+
+
 class CapturedReader(Reader):
     """A reading of what was captured. Nothing of the school as a whole is taken to be complete."""
 
@@ -59,6 +80,9 @@ class CapturedReader(Reader):
 
     async def units(self) -> AsyncIterator[Unit]:
         self.whole = False
+        asker = CapturedAsker(self.api)
+        asker.captured = self.captured
+        self.asker = asker
         async for unit in super().units():
             yield replace(unit, read=partial(self._read, unit))
 

@@ -216,7 +216,6 @@ def test_a_wrong_configuration_names_file_key_and_reason(tmp_path: Path, line: s
         ({"connector": "mosreg", "auth": TOKEN}, "remote_id is missing; connector mosreg needs it"),
         ({"connector": "files", "layout": "canonical"}, "path is missing; connector files needs it"),
         ({"connector": "asurso", "auth": TOKEN}, "auth: one of password is needed, given is kind 'token'"),
-        ({"connector": "dnevnik"}, "auth: one of token, oauth, password is needed, given is none"),
         ({"connector": "dnevnik", "auth": TOKEN, "base_url": "http://x.ru"}, "base_url 'http://x.ru': only https is"),
         ({"connector": "dnevnik", "auth": TOKEN, "base_url": "https://u:hush@x.ru"}, "base_url must not hold a login"),
     ],
