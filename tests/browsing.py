@@ -35,7 +35,9 @@ class Browser:
 
         async def one() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.recorder)
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=self.headers, cookies=self.cookies) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1", headers=self.headers, cookies=self.cookies
+            ) as client:
                 answer = await client.request(method, path, params=params, json=body)
                 self.cookies.update(answer.cookies)
                 return answer
@@ -43,7 +45,9 @@ class Browser:
         answer = asyncio.run(one())
         entry = self.entries[-1]
         if self.prefix:
-            entry["request"]["url"] = entry["request"]["url"].replace("portal.example/", f"portal.example{self.prefix}/")
+            entry["request"]["url"] = entry["request"]["url"].replace(
+                "portal.example/", f"portal.example{self.prefix}/"
+            )
         entry["request"]["cookies"] = [{"name": "sid", "value": SECRET}]
         try:
             said = answer.json()
@@ -62,7 +66,9 @@ class Browser:
         at = self.entries[-1]["startedDateTime"]
         url = self.entries[-1]["request"]["url"]
 
-        def entry(method: str, url: str, status: int, text: str | None, kind: str = "application/json") -> dict[str, Any]:
+        def entry(
+            method: str, url: str, status: int, text: str | None, kind: str = "application/json"
+        ) -> dict[str, Any]:
             content = {"mimeType": kind} | ({} if text is None else {"text": text})
             return {"startedDateTime": at, "request": {"method": method, "url": url, "headers": []},
                     "response": {"status": status, "headers": [], "content": content}}  # fmt: skip
@@ -84,6 +90,11 @@ class Browser:
         ]
 
     def save(self, file: Path, *, entries: Sequence[Mapping[str, Any]] | None = None) -> Path:
-        log = {"version": "1.2", "creator": {"name": "a browser", "version": "1"}, "pages": [], "entries": list(self.entries if entries is None else entries)}
+        log = {
+            "version": "1.2",
+            "creator": {"name": "a browser", "version": "1"},
+            "pages": [],
+            "entries": list(self.entries if entries is None else entries),
+        }
         file.write_text(json.dumps({"log": log}, ensure_ascii=False), encoding="utf-8")
         return file

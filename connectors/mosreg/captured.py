@@ -269,18 +269,20 @@ class CapturedSchool:
         schedule = self._runs(f"{_PLAN}/schedule_items")
         marks = self._runs(f"{_CORE}/marks")
         absences = self._runs(f"{_CORE}/attendances")
-        foreign = {
-            key
-            for g in school.answers.groups.items()
-            if plain_key(g, "school_id") not in {None, self._school_id} and (key := plain_key(g, "id"))
-        }
+        foreign = self._foreign()
+        schedule, marks, absences = (
+            [r for r in runs if not r.chosen.get("group_ids") or r.chosen["group_ids"] - foreign]
+            for runs in (schedule, marks, absences)
+        )
         buckets = dict(school.buckets())
         named = {g for r in (*schedule, *marks, *absences) for g in r.chosen.get("group_ids", ())}
         named |= self._groups_in(schedule, "schedule_items") | self._groups_in(marks, "marks")
         for group in sorted(named - school.places.keys() - foreign, key=by_number):
             buckets[f"other:{group}"] = (group,)
         for run in reversed(self._runs(f"{_PLAN}/calendar_plans")):
-            yield self._plans(run, school, foreign)
+            asked = run.chosen.get("group_id", frozenset()) | run.chosen.get("group_ids", frozenset())
+            if not asked or asked - foreign:
+                yield self._plans(run, school, sorted(asked - foreign, key=by_number))
         loose = [r for r in schedule if not _is_whole(r)]
         unread: list[str] = []
         for bucket, groups in buckets.items():
@@ -301,11 +303,14 @@ class CapturedSchool:
         lists = (Listing((a,), wrapper).items() for r in runs for a in self.captured.answers(r))
         return {key for items in lists for i in items if isinstance(i, dict) and (key := plain_key(i, "group_id"))}
 
-    def _plans(self, run: Run, school: School, foreign: set[str]) -> Unit:
-        asked = sorted(
-            (run.chosen.get("group_id", frozenset()) | run.chosen.get("group_ids", frozenset())) - foreign,
-            key=by_number,
-        )
+    def _foreign(self) -> set[str]:
+        """The groups of another school, of which something may have been captured as well."""
+        runs = self.captured.runs(f"{_PLAN}/groups")
+        items = (i for r in runs for a in self.captured.answers(r) for i in Listing((a,), "groups").items())
+        strange = (i for i in items if isinstance(i, dict) and plain_key(i, "school_id") not in {None, self._school_id})
+        return {key for i in strange if (key := plain_key(i, "id"))}
+
+    def _plans(self, run: Run, school: School, asked: Sequence[str]) -> Unit:
         listing = Listing(tuple(_as_list(a) for a in self.captured.answers(run)), "calendar_plans")
         names = {g.id: g.name for g, _ in school.groups.items if not asked or g.id in asked}
 

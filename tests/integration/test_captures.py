@@ -53,28 +53,67 @@ def lists_of_myschool(browser: Browser, school: str) -> list[dict[str, Any]]:
     classes = browser.ask(f"{CORE}/class_units", {"academic_year_id": 14, "page": 1, "per_page": 1000})
     groups: list[dict[str, Any]] = []
     while True:
-        page = browser.ask("/jersey/api/groups", {"academic_year_id": 14, "school_id": school, "page": len(groups) // 4 + 1, "per_page": 4} | noise)
+        page = browser.ask(
+            "/jersey/api/groups",
+            {"academic_year_id": 14, "school_id": school, "page": len(groups) // 4 + 1, "per_page": 4} | noise,
+        )
         groups += page
         if len(page) < 4:
             break
     browser.ask(f"{CORE}/attestation_periods_schedules", {"page": 1, "per_page": 50})
-    browser.ask(f"{CORE}/control_forms", {"academic_year_id": 14, "school_id": school, "with_deleted": "true", "page": 1, "per_page": 500})
+    browser.ask(
+        f"{CORE}/control_forms",
+        {"academic_year_id": 14, "school_id": school, "with_deleted": "true", "page": 1, "per_page": 500},
+    )
     flags = {f"with_{f}": "true" for f in ("groups", "archived_groups", "final_marks", "deleted", "transferred")}
     for one in classes:
-        browser.ask(f"{CORE}/student_profiles", {"academic_year_id": 14, "class_unit_ids": one["id"], "page": 1, "per_page": 200} | flags)
+        browser.ask(
+            f"{CORE}/student_profiles",
+            {"academic_year_id": 14, "class_unit_ids": one["id"], "page": 1, "per_page": 200} | flags,
+        )
     return groups
 
 
 def week_of_myschool(browser: Browser, group: int, since: date, until: date) -> None:
-    items = browser.ask(f"{PLAN}/schedule_items", {"academic_year_id": 14, "group_ids": group, "from": dotted(since), "to": dotted(until), "page": 1, "per_page": 100})
+    items = browser.ask(
+        f"{PLAN}/schedule_items",
+        {
+            "academic_year_id": 14,
+            "group_ids": group,
+            "from": dotted(since),
+            "to": dotted(until),
+            "page": 1,
+            "per_page": 100,
+        },
+    )
     ids = ",".join(str(h["id"]) for i in items for h in i.get("homeworks_to_give") or ())
     if ids:
         browser.ask(f"{CORE}/homeworks", {"ids": ids, "page": 1, "per_page": 300})
-    browser.ask(f"{CORE}/attendances", {"group_ids": group, "academic_year_id": 14, "start_at": dotted(since), "stop_at": dotted(until), "page": 1, "per_page": 300})
+    browser.ask(
+        f"{CORE}/attendances",
+        {
+            "group_ids": group,
+            "academic_year_id": 14,
+            "start_at": dotted(since),
+            "stop_at": dotted(until),
+            "page": 1,
+            "per_page": 300,
+        },
+    )
 
 
 def marks_of_myschool(browser: Browser, group: int, since: date, until: date) -> None:
-    browser.ask(f"{CORE}/marks", {"group_ids": group, "created_at_from": dotted(since), "created_at_to": dotted(until), "with_non_numeric_entries": "true", "page": 1, "per_page": 300})
+    browser.ask(
+        f"{CORE}/marks",
+        {
+            "group_ids": group,
+            "created_at_from": dotted(since),
+            "created_at_to": dotted(until),
+            "with_non_numeric_entries": "true",
+            "page": 1,
+            "per_page": 300,
+        },
+    )
 
 
 def page_through_myschool(standin: StandIn, browser: Browser) -> None:
@@ -119,7 +158,10 @@ def page_through_spo(standin: StandIn, browser: Browser) -> None:
         browser.ask(f"/services/plan/{what}")
     page, had = 0, 1
     while had:
-        said = browser.ask("/services/people/students", {"isActive": "true", "isEsia": "false", "orderBy": "+fullName", "pageIndex": page, "pageSize": 7})
+        said = browser.ask(
+            "/services/people/students",
+            {"isActive": "true", "isEsia": "false", "orderBy": "+fullName", "pageIndex": page, "pageSize": 7},
+        )
         had, page = len(said["students"]), page + 1
     for group in browser.ask("/services/journal/gradebook/student-groups"):
         browser.ask(f"/services/reports/curator/group-attestation/{group['id']}")
@@ -130,7 +172,9 @@ def page_through_spo(standin: StandIn, browser: Browser) -> None:
 
 def signed_in_myschool(standin: StandIn) -> Browser:
     token = standin.auth["token"]["token"]
-    browser = Browser(standin, {"Auth-Token": token, "Authorization": f"Bearer {token}", "aid": "14"}, prefix="/proxy/a1")
+    browser = Browser(
+        standin, {"Auth-Token": token, "Authorization": f"Bearer {token}", "aid": "14"}, prefix="/proxy/a1"
+    )
     profile = browser.ask("/api/ej/acl/v1/mod-acl/users/profile_info")[0]
     browser.headers |= {"Profile-Id": str(profile["id"]), "Profile-Type": profile["type"]}
     return browser
@@ -145,9 +189,15 @@ def signed_in_spo(standin: StandIn) -> Browser:
     import hashlib
 
     account = standin.auth["password"]
-    browser = Browser(standin, {"X-Requested-With": "XMLHttpRequest", "Referer": "http://127.0.0.1/", "Origin": "http://127.0.0.1"})
+    browser = Browser(
+        standin, {"X-Requested-With": "XMLHttpRequest", "Referer": "http://127.0.0.1/", "Origin": "http://127.0.0.1"}
+    )
     hashed = base64.b64encode(hashlib.sha256(account["password"].encode()).digest()).decode()
-    browser.ask("/services/security/login", method="POST", body={"login": account["login"], "password": hashed, "isRemember": False})
+    browser.ask(
+        "/services/security/login",
+        method="POST",
+        body={"login": account["login"], "password": hashed, "isRemember": False},
+    )
     return browser
 
 
@@ -213,12 +263,22 @@ def test_weeks_add_up_wait_for_what_they_point_at_and_hold_no_secret(
     assert told["status"] == "ok"
     assert told["sources"][0]["capture"]["not_captured"]
     assert not rows(place, "lessons")  # their course has not come yet
-    place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "lists.har", entries=browser.entries[: lists + 5])))
+    place.run(
+        "import",
+        "--source",
+        "portal",
+        "--har",
+        str(browser.save(tmp_path / "lists.har", entries=browser.entries[: lists + 5])),
+    )
     first = rows(place, "lessons")
     truth = {r.key: r for r in standin.truth()}
     assert first
     assert all("2026-10-05" <= r["date"] <= "2026-10-11" and r["course"] == str(group) for r in first.values())
-    assert len(first) == sum(getattr(r, "course", None) == str(group) and "2026-10-05" <= getattr(r, "date", "") <= "2026-10-11" for r in truth.values() if hasattr(r, "number") and hasattr(r, "date"))
+    assert len(first) == sum(
+        getattr(r, "course", None) == str(group) and "2026-10-05" <= getattr(r, "date", "") <= "2026-10-11"
+        for r in truth.values()
+        if hasattr(r, "number") and hasattr(r, "date")
+    )
     assert not place.json("quarantine", "list")["quarantine"]
     place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "all.har")))
     both = rows(place, "lessons")
@@ -231,7 +291,9 @@ def test_weeks_add_up_wait_for_what_they_point_at_and_hold_no_secret(
     checked = place.run("check", status=1)  # nobody can sign in
     assert "auth" in checked.stderr
     replayed = place.json("replay", status=None)
-    assert not any(e["removed"] or e["updated"] or e["inserted"] for e in replayed["sources"][0]["entities"].values()), replayed
+    assert not any(
+        e["removed"] or e["updated"] or e["inserted"] for e in replayed["sources"][0]["entities"].values()
+    ), replayed
     from zstandard import ZstdDecompressor
 
     kept = b"".join(ZstdDecompressor().decompress(f.read_bytes()) for f in (tmp_path / "raw").rglob("*.zst"))
@@ -327,14 +389,107 @@ def test_packed_and_encoded_answers_are_read_and_writes_are_not(tmp_path: Path) 
     body = b'[{"id": 14, "name": "2026/2027", "begin_date": "2026-09-01"}]'
 
     def entry(content: dict[str, Any], method: str = "GET", at: str = "2026-10-01T10:00:00Z") -> dict[str, Any]:
-        return {"startedDateTime": at, "request": {"method": method, "url": url}, "response": {"status": 200, "content": content}}
+        return {
+            "startedDateTime": at,
+            "request": {"method": method, "url": url},
+            "response": {"status": 200, "content": content},
+        }
 
     packed = {"text": base64.b64encode(gzip.compress(body)).decode(), "encoding": "base64", "mimeType": "text/plain"}
     written = {"text": '{"id": 1}', "mimeType": "application/json"}
-    log = {"log": {"entries": [entry(packed), entry(written, "POST"), entry({"text": "[{", "mimeType": "application/json"})]}}
+    log = {
+        "log": {
+            "entries": [entry(packed), entry(written, "POST"), entry({"text": "[{", "mimeType": "application/json"})]
+        }
+    }
     (tmp_path / "a.har").write_bytes(b"\xef\xbb\xbf" + json.dumps(log).encode())
     capture = Capture.of_files(product, [tmp_path / "a.har"])
     assert [capture.body(k) for k in capture.kept] == [body]
     assert capture.passed == {"of other addresses": 1, "other than data": 1}
     capture.close()
     assert isinstance(NoArchive().put(body), str)
+
+
+# -- what is a part, and whose it is ---------------------------------------------------------------------------------
+
+
+def covered(trial: Any, entity: str) -> set[tuple[str | None, str | None, str | None]]:
+    return {(s.selector_key, s.start, s.end) for _, b in trial.got.batches for s in b.scopes if s.entity == entity}
+
+
+def test_only_what_was_answered_completely_is_covered(myschool: tuple[Installation, StandIn, Browser]) -> None:
+    _, standin, browser = myschool
+    groups = lists_of_myschool(browser, standin.remote_id)
+    by_count = sorted(groups, key=lambda g: -g["student_count"])
+    whole, paged, of_teacher, searched = (g["id"] for g in by_count[:4])
+    days = (date(2026, 9, 28), date(2026, 10, 25))
+    week_of_myschool(browser, whole, *days)
+    marks_of_myschool(browser, whole, *days)
+    asked = {
+        "group_ids": paged,
+        "created_at_from": dotted(days[0]),
+        "created_at_to": dotted(days[1]),
+        "with_non_numeric_entries": "true",
+    }
+    pages = [browser.ask(f"{CORE}/marks", {**asked, "page": n, "per_page": 5}) for n in (1, 2)]
+    assert all(len(p) == 5 for p in pages)  # there are more
+    items = browser.ask(
+        f"{PLAN}/schedule_items",
+        {
+            "academic_year_id": 14,
+            "group_ids": of_teacher,
+            "from": days[0].isoformat(),
+            "to": days[1].isoformat(),
+            "page": 1,
+            "per_page": 500,
+        },
+    )
+    browser.entries[-1]["request"]["url"] = browser.entries[-1]["request"]["url"].replace(
+        f"group_ids={of_teacher}", "teacher_id=6001"
+    )
+    week_of_myschool(browser, searched, *days)
+    for entry in browser.entries:
+        if f"group_ids={searched}" in entry["request"]["url"]:
+            entry["request"]["url"] += "&search=abc"
+    with captured_in(Bench("mosreg").product, browser.entries) as capture:
+        trial = Bench("mosreg").read(Bench("mosreg").standin(), capture=capture)
+    got = trial.got.records
+    assert {r["id"] for p in pages for r in p if r["name"] != "н"} <= {int(k) for k in got["marks"]}
+    assert {str(i["id"]) for i in items} <= got["lessons"].keys()
+    assert any(lesson.course == str(searched) for lesson in got["lessons"].values())
+    span = (days[0].isoformat(), days[1].isoformat())
+    assert {s[1:] for s in covered(trial, "lessons")} == {span}
+    places = {k for k, *_ in covered(trial, "lessons")} | {k for k, *_ in covered(trial, "marks")}
+    assert not places & {str(paged), str(of_teacher), str(searched)}
+    assert covered(trial, "marks") == covered(trial, "lessons")
+    assert not trial.got.rejects
+
+
+def test_another_school_in_the_same_capture_is_left_alone(myschool: tuple[Installation, StandIn, Browser]) -> None:
+    _, standin, browser = myschool
+    groups = lists_of_myschool(browser, standin.remote_id)
+    week_of_myschool(browser, groups[0]["id"], date(2026, 10, 5), date(2026, 10, 11))
+    strange = []
+    for entry in json.loads(json.dumps(browser.entries)):
+        content = entry["response"]["content"]
+        if "/groups" in entry["request"]["url"] or "schedule_items" in entry["request"]["url"]:
+            said = json.loads(content["text"])
+            items = said if isinstance(said, list) else next(iter(said.values()))
+            for item in items:
+                item["id"] += 5_000_000
+                item.update({"school_id": 99} if "school_id" in item else {"group_id": item["group_id"] + 5_000_000})
+            content["text"] = json.dumps(said)
+            entry["request"]["url"] = (
+                entry["request"]["url"]
+                .replace(f"school_id={standin.remote_id}", "school_id=99")
+                .replace(f"group_ids={groups[0]['id']}", f"group_ids={groups[0]['id'] + 5_000_000}")
+            )
+            strange.append(entry)
+    bench = Bench("mosreg")
+    with captured_in(bench.product, browser.entries) as capture:
+        alone = bench.read(bench.standin(), capture=capture)
+    with captured_in(bench.product, browser.entries, strange) as capture:
+        both = bench.read(bench.standin(), capture=capture)
+    assert alone.got.records["lessons"]
+    assert both.got.records == alone.got.records
+    assert covered(both, "lessons") == covered(alone, "lessons")
