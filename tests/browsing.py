@@ -30,7 +30,7 @@ class Browser:
     def entries(self) -> list[dict[str, Any]]:
         return self.recorder.entries
 
-    def ask(self, path: str, params: Any = None, *, method: str = "GET", body: Any = None) -> Any:
+    def ask(self, path: str, params: Any = None, *, method: str = "GET", body: Any = None, form: Any = None) -> Any:
         """One exchange; gives the decoded answer."""
 
         async def one() -> httpx.Response:
@@ -38,7 +38,7 @@ class Browser:
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://127.0.0.1", headers=self.headers, cookies=self.cookies
             ) as client:
-                answer = await client.request(method, path, params=params, json=body)
+                answer = await client.request(method, path, params=params, json=body, data=form)
                 self.cookies.update(answer.cookies)
                 return answer
 

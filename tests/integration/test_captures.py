@@ -13,9 +13,10 @@ import pytest
 
 from canonical.entities import ENTITIES
 from connectors.archive import NoArchive
+from connectors.asurso.school.signin import hashed
 from connectors.captures import Capture
 from connectors.conformance.bench import Bench
-from connectors.conformance.capturing import captured_in
+from connectors.conformance.capturing import Recorder, captured_in
 from connectors.conformance.harness import differences
 from connectors.contract import Product
 from connectors.registry import manifest
@@ -227,6 +228,55 @@ def test_what_was_paged_to_in_other_windows_is_read_as_the_portal_would_be(
     assert not lines[:5], (len(lines), lines[:5])
     failed = {n: e for n, e in trial.got.failed.items() if e.code != "not_captured"}
     assert not failed
+
+
+def test_weeks_of_diaries_of_the_school_module_are_read_with_the_reports_that_were_opened() -> None:
+    bench = Bench("asurso", "school")
+    standin = bench.standin()
+    account = standin.auth["password"]
+    recorder = Recorder(standin.app, standin.institution.now)
+    standin.app = recorder
+    bench.read(standin)  # the reports, as a browser would open them
+    opened = [e for e in recorder.entries if "/student/diary?" not in e["request"]["url"]]
+    pupils = {
+        u.split("studentId=")[1].split("&")[0]
+        for e in recorder.entries
+        if "/student/diary?" in (u := e["request"]["url"])
+    }
+    year = next(
+        u.split("yearId=")[1].split("&")[0] for e in recorder.entries if "yearId=" in (u := e["request"]["url"])
+    )
+    standin.app = recorder.app
+    browser = Browser(
+        standin, {"Referer": "http://127.0.0.1", "X-Requested-With": "XMLHttpRequest", "Origin": "http://127.0.0.1"}
+    )
+    browser.ask("/webapi/logindata")
+    (school,) = [
+        s for s in browser.ask("/webapi/schools/search", {"name": standin.remote_id}) if standin.remote_id in s.values()
+    ]
+    given = browser.ask("/webapi/auth/getdata", method="POST")
+    pw, pw2 = hashed(account["password"], str(given["salt"]))
+    form = {
+        "loginType": "1",
+        "scid": school["id"],
+        "un": account["login"],
+        "pw": pw,
+        "pw2": pw2,
+        "lt": given["lt"],
+        "ver": given["ver"],
+    }
+    browser.headers["at"] = browser.ask("/webapi/login", method="POST", form=form)["at"]
+    for pupil in sorted(pupils):
+        for since, until in browser.weeks(date(2026, 9, 28), date(2026, 11, 15)):
+            asked = {"studentId": pupil, "yearId": year, "vers": "17", "withLaAssigns": "true"}
+            days = {"weekStart": f"{since}", "weekEnd": f"{until}"}
+            assert browser.ask("/webapi/student/diary", asked | days)
+    with captured_in(bench.product, opened, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.error is None
+    truth = list(standin.truth())
+    lines = differences(truth, trial.got.records, standin.institution.zone)
+    assert not lines[:5], (len(lines), lines[:5])
 
 
 # -- the command line ------------------------------------------------------------------------------------------------
