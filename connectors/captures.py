@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Final
@@ -22,8 +22,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from canonical.batch import Origin
-from canonical.years import Stretch
+from canonical.batch import Batch, Origin
+from canonical.years import AcademicYear, Stretch
 from connectors import har
 from connectors.archive import Archive, digest
 from connectors.contract import Captures, Product
@@ -42,6 +42,8 @@ _NOISE: Final = re.compile(
 
 _ISO: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?!\d)")
+
+_SOME: Final = timedelta(days=8)
 
 ALWAYS: Final = Stretch(date.min, date.max)
 """The days of an answer that no days were asked for."""
@@ -82,7 +84,6 @@ class Kept:
     sha256: str
     size: int
     order: int = 0
-    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,7 +237,7 @@ def _signature(
 @dataclass
 class Capture:
     """The answers of a source's files, on disk till they are wanted. `passed` counts what could not be used, by why;
-    `usable` by file what could.
+    `usable` by file what could. `narrowed` are answers that were taken though nobody knows what else they were asked by.
     """
 
     captures: Captures
@@ -246,6 +247,7 @@ class Capture:
     passed: Counter[str] = field(default_factory=Counter)
     used: set[str] = field(default_factory=set)
     usable: dict[Path, int] = field(default_factory=dict)
+    narrowed: set[tuple[str, str, str]] = field(default_factory=set)
     _bodies: IO[bytes] | None = None
     _places: dict[str, tuple[int, int]] = field(default_factory=dict)
     _archive: Archive | None = None
@@ -344,10 +346,23 @@ class Capture:
         self._bodies.seek(start)
         return self._bodies.read(length)
 
-    def days(self) -> list[date]:
-        """Days that answers speak of, one of each stretch's ends at least; for finding the academic years."""
-        ends = {d for k in self.kept for d in (k.asked.days.start, k.asked.days.end)}
-        return sorted(ends - {date.min, date.max})
+    def years(self, today: date) -> list[AcademicYear]:
+        """The academic years that answers speak of, and that of their last day; a week over the border is of one only."""
+        found = {AcademicYear.of(today)}
+        for days in {(k.asked.days.start, k.asked.days.end) for k in self.kept}:
+            start, end = days
+            if date.min < start <= end < date.max:
+                within = {start + (end - start) / 2, min(start + _SOME, end), max(end - _SOME, start)}
+                found |= {
+                    AcademicYear.of(d) for d in within if (end - start) > 2 * _SOME or d == start + (end - start) / 2
+                }
+        return sorted(found)
+
+    def limit(self, answers: Sequence[Answer | Origin], batch: Batch) -> None:
+        """Nothing is covered by answers that may have been narrowed."""
+        origins = (a.origin if isinstance(a, Answer) else a for a in answers)
+        if self.narrowed and any(_name(o) in self.narrowed for o in origins):
+            batch.scopes = []
 
     def close(self) -> None:
         """Lets the bodies go."""
@@ -376,6 +391,10 @@ class _Whose:
                 named = str(held).strip().casefold() if isinstance(held, (str, int)) else ""
                 if named and named.isdecimal() == self._wanted.isdecimal():
                     self.is_other = named != self._wanted
+
+
+def _name(origin: Origin) -> tuple[str, str, str]:
+    return origin.request, origin.sha256, origin.at
 
 
 def _data(body: bytes | None) -> Any:
@@ -492,8 +511,18 @@ class Captured:
             if fits and self.is_good(kept):
                 key = (frozenset(one.chosen.items()), one.days, one.size, one.is_paged, one.others)
                 groups[key].setdefault(one.page, kept)  # the newest
+        for pages in groups.values():
+            self._end(pages)
         runs = [Run(tuple(pages[n] for n in sorted(pages)), self._is_complete(pages)) for pages in groups.values()]
         return sorted(runs, key=lambda r: r.at, reverse=True)
+
+    def _end(self, pages: dict[int, Kept]) -> None:
+        """Leaves out pages of an older list that was longer than the newer one is."""
+        for number in sorted(pages):
+            kept = pages.get(number)
+            if kept is not None and kept.asked.size is not None and self._count(kept) < kept.asked.size:
+                for later in [n for n, k in pages.items() if n > number and k.at <= kept.at]:
+                    del pages[later]
 
     def answers(self, run: Run) -> list[Answer]:
         """The answers of a run, page by page."""
@@ -504,6 +533,8 @@ class Captured:
         answer = self._answer(kept)
         self._archive.put(answer.body)
         self.capture.used.add(kept.asked.request)
+        if kept.asked.others:
+            self.capture.narrowed.add(_name(answer.origin))
         return answer
 
     def is_good(self, kept: Kept) -> bool:

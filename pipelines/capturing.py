@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from canonical.coverage import Scope, Selector
-from canonical.years import AcademicYear
 from connectors.captures import Capture
 from connectors.contract import CheckLine, Window
 from connectors.errors import ConnectorError, NotCapturedError
@@ -52,12 +51,11 @@ def _usable(number: int) -> tuple[bool | None, str]:
 async def _read(work: Workplace, job: SourceJob, capture: Capture) -> tuple[list[str], list[Scope]]:
     """What is missing, and what is covered."""
     context = work.context(job, capture=capture, clock=lambda: capture.newest)
-    years = {AcademicYear.of(d) for d in (*capture.days(), context.today())}
     missing: list[str] = []
     scopes: list[Scope] = []
     connector = connect(context)
     try:
-        for year in sorted(years):
+        for year in capture.years(context.today()):
             async for unit in connector.read(Window(year, year.start, year.end)):
                 try:
                     reading = await unit.read()
@@ -68,7 +66,9 @@ async def _read(work: Workplace, job: SourceJob, capture: Capture) -> tuple[list
                         raise
                     missing.append(f"{unit.name} ({error})")
                 else:
-                    scopes += (await asyncio.to_thread(reading.make)).scopes
+                    batch = await asyncio.to_thread(reading.make)
+                    capture.limit(reading.answers, batch)
+                    scopes += batch.scopes
     finally:
         await connector.close()
     return missing, scopes

@@ -223,6 +223,7 @@ class _Importer:
         self._salt = job.fingerprint()
         self._faults = 0
         self._from_capture = False
+        self._capture: Capture | None = None
         self._not_captured: list[str] = []
         self._sessions: list[Session] = []
 
@@ -239,6 +240,8 @@ class _Importer:
         except ConnectorError as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
+            number = await asyncio.to_thread(self._register)
+            await asyncio.to_thread(self._note, number, explicit=True)
             return self.result
         try:
             return await self._guarded([self._captured(capture, None)], skipping=False, capture=capture)
@@ -249,8 +252,12 @@ class _Importer:
         """How a capture is read: every academic year that it speaks of, as of the moment of its last answer."""
         context = self.work.context(self.job, capture=capture, clock=lambda: capture.newest)
         today = capture.newest.astimezone(self.job.institution.zone).date()
-        years = sorted({AcademicYear.of(d) for d in (*capture.days(), today)})
-        windows = [Window(y, max(since or y.start, y.start), y.end) for y in years if not since or y.end >= since]
+        self._capture = capture
+        windows = [
+            Window(y, max(since or y.start, y.start), y.end)
+            for y in capture.years(today)
+            if not since or y.end >= since
+        ]
         return context, windows
 
     async def replay(self, since: date | None) -> SourceResult:
@@ -392,6 +399,8 @@ class _Importer:
                 if not (skipping and digest and await self._skip(intake, unit.name, digest)):
                     batch = await asyncio.to_thread(reading.make)
                     batch.whole = unit.whole
+                    if self._from_capture and self._capture is not None:
+                        self._capture.limit(reading.answers, batch)
                     _note_answers(batch, reading)
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:

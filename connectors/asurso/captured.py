@@ -84,6 +84,8 @@ class CapturedGroup(GroupReading):
             batch.untold = {"enrolments": ("start", "end", "status"), "courses": ("teachers",), "periods": ("number",)}
             if is_partial:
                 _each(batch, _without_dates)
+            left_out = {"courses", "enrolments"} if not is_listed or not has_subjects else set()
+            batch.scopes = [s for s in batch.scopes if s.entity not in left_out]
             if not is_listed:
                 parts = {r.key for _, some in batch.blocks for r in some if isinstance(r, Group)}
                 _keep(batch, lambda r: not (isinstance(r, (Course, Enrolment)) and r.group in parts))

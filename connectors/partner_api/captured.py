@@ -16,16 +16,16 @@ import msgspec
 
 from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
-from canonical.entities import Lesson, Record, Work
+from canonical.entities import Course, Lesson, PeriodMark, Record, Work
 from canonical.years import Stretch
-from connectors.captures import Captured, Kept, Run, cut, day_of, parts_of
+from connectors.captures import Captured, Kept, Run, covers, cut, day_of, parts_of
 from connectors.contract import Reading, Unit
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
 from connectors.partner_api.asking import Asker
 from connectors.partner_api.client import Account
 from connectors.partner_api.journal import Bells, View, journal_batch, lesson_keys
-from connectors.partner_api.mapper import Place, Taught, items_of, key_of, listed
+from connectors.partner_api.mapper import Place, Taught, course_key, items_of, key_of, listed
 from connectors.partner_api.people import Roster, users_of
 from connectors.partner_api.reading import Reader
 from connectors.partner_api.wire import id_of
@@ -77,6 +77,7 @@ class CapturedReader(Reader):
     """A reading of what was captured. Nothing of the school as a whole is taken to be complete."""
 
     captured: Captured
+    _all_lessons = True
 
     async def units(self) -> AsyncIterator[Unit]:
         self.whole = False
@@ -94,6 +95,10 @@ class CapturedReader(Reader):
         """What cannot be told from other lists stays as it stands; nothing is covered that depends on lists left out."""
         batch = reading.make()
         batch.untold = dict(_UNTOLD)
+        of_periods = any(isinstance(r, PeriodMark) for _, rows in batch.blocks for r in rows)
+        if of_periods and not self._lessons_known:
+            known = {course_key(*pair) for pair in (*self.courses, *self.teachers)}
+            _keep(batch, lambda r: not isinstance(r, Course) or r.key in known)
         if not self.work_types:
             batch.blocks = [(o, [_without_kind(r) for r in records]) for o, records in batch.blocks]
         if "groups" in self.asker.unsure:
@@ -141,7 +146,6 @@ class CapturedReader(Reader):
         for group in sorted(found - self.places.keys()):
             self.places[group] = Place(None)
         self._logged: set[str] = set()
-        self._noted: set[tuple[str, str]] = set()
         queue = [g for g in self.places if self._is_by_itself(g) or g in found]
         for group in queue:  # grows by metagroups that only lessons show
             async for unit in self._journal(group, queue):
@@ -157,9 +161,16 @@ class CapturedReader(Reader):
                 found |= {key for item in items_of(self.captured.take(kept)) if (key := key_of(item))}
         return found - self.places.keys()
 
+    @property
+    def _lessons_known(self) -> bool:
+        """Whether all lessons up to now were captured: else it is not known which courses there are."""
+        return self._all_lessons and "groups" not in self.asker.unsure
+
     async def _journal(self, group: str, queue: list[str]) -> AsyncIterator[Unit]:
         lessons = self.captured.runs(f"/v2/edu-groups/{group}/lessons/{_ANY_DAYS}")
         marks = self.captured.runs(f"/v2/edu-groups/{group}/marks/{_ANY_DAYS}")
+        if not lessons:
+            self._all_lessons = False
         if not lessons and not marks:
             if self.places[group].kind != "subgroup":
                 yield self._missing(f"lessons {group}")
@@ -174,6 +185,9 @@ class CapturedReader(Reader):
             pieces += [(run.days, run, None, False)] if not run.complete else []
         for run in marks:
             pieces += [(run.days, None, run, False)] if not run.complete else []
+        until = min(self.year.end, self.context.today())
+        held = [days for days, said, _, complete in pieces if said and complete]
+        self._all_lessons = self._all_lessons and covers(held, Stretch(self.year.start, until))
         taught = Taught(whole=False)
         views: list[tuple[Stretch, Answer | None, Answer | None, bool]] = []
         for days, said, marked, complete in pieces:
@@ -317,6 +331,10 @@ def _empty(answer: Answer) -> Answer:
 def _works(lesson: Any) -> Sequence[str]:
     works = lesson.get("works") if isinstance(lesson, dict) else None
     return [k for w in works if (k := key_of(w))] if isinstance(works, list) else []
+
+
+def _keep(batch: Batch, keep: Callable[[Record], bool]) -> None:
+    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
 
 
 def _unless_planned(record: Record) -> Record:

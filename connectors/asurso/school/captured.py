@@ -261,12 +261,13 @@ class CapturedSchoolConnector(SchoolConnector):
 
         async def read() -> Reading:
             reading = await unit.read()
-            return replace(reading, make=partial(self._limited, reading.make, keep))
+            return replace(reading, make=partial(self._limited, reading.make, keep, parts))
 
         return replace(unit, read=read)
 
-    def _limited(self, make: Callable[[], Batch], keep: Callable[[Record], bool]) -> Batch:
+    def _limited(self, make: Callable[[], Batch], keep: Callable[[Record], bool], parts: set[str]) -> Batch:
         batch = make()
+        batch.scopes = [s for s in batch.scopes if s.selector_key not in parts]
         batch.untold = dict(_UNTOLD)
         batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
         if not self._client.has_year:
