@@ -12,13 +12,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Final
-from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -26,51 +24,12 @@ from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear, Stretch
 from connectors import har
 from connectors.archive import Archive, digest
+from connectors.captured_requests import CAPTURED, Asked, Chosen, Matcher, asked_again, made_signature
 from connectors.contract import Captures, Product
 from connectors.errors import CaptureError, ConnectorError, NotCapturedError
 from connectors.http import Answer, Manner, Request, Session
 
-CAPTURED: Final = "HAR "
-"""Begins the signatures of captured answers: what a person has asked is not what a connector asks."""
-
-_NOISE: Final = re.compile(
-    r"_.*|pid|t|ts|time|timestamp|rnd|rand|random|nocache|cb|v|vers?|version|lang|locale|at|access_token|token|auth.*|"
-    r"api_?key|session.*|sid",
-    re.IGNORECASE,
-)
-"""Parameters that never choose what is answered: those that only defeat caches, and those that sign a request."""
-
-_ISO: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
-_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?!\d)")
-
 _SOME: Final = timedelta(days=8)
-
-ALWAYS: Final = Stretch(date.min, date.max)
-"""The days of an answer that no days were asked for."""
-
-Chosen = Mapping[str, frozenset[str]]
-
-
-# -- one captured answer ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """A request, as far as it chooses what is answered.
-
-    `place` is the same for all requests of a kind: the path, with `{since}` and `{until}` in the place of days. `page`
-    counts from 0. `others` names parameters of which nobody knows whether they choose.
-    """
-
-    place: str
-    request: str
-    chosen: Chosen
-    days: Stretch = ALWAYS
-    page: int = 0
-    size: int | None = None
-    is_paged: bool = False
-    others: frozenset[str] = frozenset()
-    sent: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,127 +67,6 @@ class Run:
     def at(self) -> datetime:
         """When the oldest of its pages was answered."""
         return min(p.at for p in self.pages)
-
-
-class Matcher:
-    """Reads requests the way a product's manifest tells."""
-
-    def __init__(self, captures: Captures) -> None:
-        self._captures = captures
-        self._gets = [re.compile(p, re.IGNORECASE) for p in captures.reads]
-        self._posts = [re.compile(p, re.IGNORECASE) for p in captures.posts]
-        self._select = {name.casefold(): name for name in captures.select}
-        self._plain = [re.compile(p, re.IGNORECASE) for p in captures.noise]
-        self._days = {name: side for pair in captures.days for side, name in enumerate(pair)}
-
-    def read(self, method: str, path: str, params: Iterable[tuple[str, str]], sent: Any = None) -> Asked | None:
-        """A request; null for what is none of the journal's reads, all that writes among it."""
-        if method not in {"GET", "POST"}:
-            return None
-        found = self._placed(path, self._gets if method == "GET" else self._posts)
-        if found is None:
-            return None
-        own, place, in_path = found
-        chosen: dict[str, set[str]] = defaultdict(set)
-        days: dict[int, date] = dict(enumerate(in_path)) if in_path else {}
-        numbers: dict[str, int] = {}
-        others: set[str] = set()
-        for name, value in (*params, *_flat(sent)):
-            self._take(name.removesuffix("[]"), value, chosen, days, numbers, others)
-        pages = self._captures.pages
-        number = numbers.get(pages.number) if pages else None
-        page = 0 if number is None or pages is None else number - pages.first
-        return Asked(
-            place=f"{method} {place}".casefold(),
-            request=_signature(method, own, chosen, days, numbers, self._captures),
-            chosen={n: frozenset(v) for n, v in chosen.items()},
-            days=Stretch(days.get(0, date.min), days.get(1, date.max)),
-            page=page,
-            size=numbers.get(pages.size) if pages else None,
-            is_paged=number is not None,
-            others=frozenset(others),
-            sent=sent,
-        )
-
-    def _take(
-        self,
-        name: str,
-        value: str,
-        chosen: dict[str, set[str]],
-        days: dict[int, date],
-        numbers: dict[str, int],
-        others: set[str],
-    ) -> None:
-        pages = self._captures.pages
-        if not value.strip():
-            return
-        if name in self._days and (day := day_of(value)):
-            days[self._days[name]] = day
-        elif pages and name in {pages.number, pages.size} and value.strip().isdecimal():
-            numbers[name] = int(value)
-        elif name.casefold() in self._select:
-            chosen[self._select[name.casefold()]].update(v.strip() for v in value.split(",") if v.strip())
-        elif not _NOISE.fullmatch(name) and not any(p.fullmatch(name) for p in self._plain):
-            others.add(name)
-
-    def _placed(
-        self, path: str, patterns: Sequence[re.Pattern[str]]
-    ) -> tuple[str, str, tuple[date, date] | None] | None:
-        """A path in our own spelling, whatever stands before it; its place; the days in it."""
-        for start in (m.start() for m in re.finditer("/", path)):
-            tail = path[start:]
-            for theirs, ours in self._captures.same.items():
-                tail = re.sub(f"^{theirs}", ours, tail, count=1, flags=re.IGNORECASE)
-            for pattern in patterns:
-                if (match := pattern.fullmatch(tail)) is None:
-                    continue
-                if "since" not in pattern.groupindex:
-                    return tail, tail, None
-                since, until = day_of(match["since"]), day_of(match["until"])
-                if since is None or until is None:
-                    return None
-                place = f"{tail[: match.start('since')]}{{since}}/{{until}}{tail[match.end('until') :]}"
-                own = place.replace("{since}", since.isoformat()).replace("{until}", until.isoformat())
-                return own, place, (since, until)
-        return None
-
-
-def day_of(text: Any) -> date | None:
-    """The day that a text begins with, in either of the forms that portals use; null if it does with none."""
-    if not isinstance(text, str):
-        return None
-    iso, dotted = _ISO.match(text.strip()), _DOTTED.match(text.strip())
-    parts = iso.groups() if iso else dotted.groups()[::-1] if dotted else None
-    try:
-        return date(*map(int, parts)) if parts else None
-    except ValueError:
-        return None
-
-
-def _flat(sent: Any) -> Iterator[tuple[str, str]]:
-    """The fields of a body as parameters; a bare list is the parameter without a name."""
-    if isinstance(sent, list):
-        sent = {"": sent}
-    for name, value in sent.items() if isinstance(sent, Mapping) else ():
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, (str, int, float)):
-                yield str(name), str(one)
-
-
-def _signature(
-    method: str,
-    path: str,
-    chosen: Mapping[str, set[str]],
-    days: Mapping[int, date],
-    numbers: Mapping[str, int],
-    captures: Captures,
-) -> str:
-    """What was asked, of what chooses alone; from this it can be read again."""
-    said = [(name, ",".join(sorted(values))) for name, values in chosen.items()]
-    if captures.days and "{" not in path:
-        said += [(captures.days[0][side], day.isoformat()) for side, day in days.items() if day.isoformat() not in path]
-    said += [(name, str(value)) for name, value in numbers.items()]
-    return f"{CAPTURED}{method} {path}{f'?{urlencode(sorted(said))}' if said else ''}"
 
 
 # -- a capture -------------------------------------------------------------------------------------------------------
@@ -296,7 +134,7 @@ class Capture:
         made = cls(product.captures, product.title, _archive=archive)
         matcher = Matcher(product.captures)
         for order, origin in enumerate(origins):
-            if asked := _asked_again(matcher, origin.request):
+            if asked := asked_again(matcher, origin.request):
                 at = datetime.fromisoformat(origin.at)
                 made.kept.append(Kept(asked, at, 200, "", origin.sha256, origin.size, order))
         made.kept.sort(key=lambda k: (k.at, k.order))
@@ -419,38 +257,10 @@ def _useless(entry: har.Entry, *, is_page: bool) -> str | None:
     return None
 
 
-def _asked_again(matcher: Matcher, signature: str) -> Asked | None:
-    """A request out of the signature that it was archived with; null for what no capture has brought."""
-    if not signature.startswith(CAPTURED):
-        return None
-    method, _, rest = signature.removeprefix(CAPTURED).partition(" ")
-    path, _, query = rest.partition("?")
-    params = parse_qsl(query)
-    return matcher.read(method, path, params) or _made(method, path, params)
-
-
-def _made(method: str, path: str, params: Sequence[tuple[str, str]]) -> Asked | None:
-    """What `made_of` has put together: it stands for itself."""
-    if method in {"GET", "POST"}:
-        return None
-    chosen = {n: frozenset(v.split(",")) for n, v in params if n not in {"since", "until"}}
-    ends = dict(params)
-    days = Stretch(day_of(ends.get("since")) or date.min, day_of(ends.get("until")) or date.max)
-    return Asked(f"{method} {path}".casefold(), _made_signature(method, path, chosen, days), chosen, days)
-
-
 def made_of(kept: Kept, method: str, path: str, chosen: Chosen, days: Stretch) -> Kept:
     """An answer that several exchanges have brought together, under a name of its own (a report, by way of its queue)."""
-    asked = Asked(f"{method} {path}".casefold(), _made_signature(method, path, chosen, days), chosen, days)
+    asked = Asked(f"{method} {path}".casefold(), made_signature(method, path, chosen, days), chosen, days)
     return replace(kept, asked=asked)
-
-
-def _made_signature(method: str, path: str, chosen: Chosen, days: Stretch) -> str:
-    said = [(n, ",".join(sorted(v))) for n, v in chosen.items()]
-    said += [
-        (n, d.isoformat()) for n, d in (("since", days.start), ("until", days.end)) if d not in {date.min, date.max}
-    ]
-    return f"{CAPTURED}{method} {path}?{urlencode(sorted(said))}"
 
 
 # -- reading from it -------------------------------------------------------------------------------------------------
@@ -592,87 +402,6 @@ def capture_session(product: Product, manner: Manner, *, archive: Archive, captu
 def captured(session: Session) -> Captured | None:
     """The capture that a session answers from; null where it answers from elsewhere."""
     return session.sender if isinstance(session.sender, Captured) else None
-
-
-# -- days ------------------------------------------------------------------------------------------------------------
-
-
-def newest_by_day(runs: Iterable[Run], within: Stretch) -> list[tuple[Stretch, Run]]:
-    """The days that complete runs hold, each day by the newest of them: stretches in their order."""
-    complete = sorted((r for r in runs if r.complete), key=lambda r: r.at, reverse=True)
-    free = [within]
-    found: list[tuple[Stretch, Run]] = []
-    for run in complete:
-        rest = []
-        for gap in free:
-            start, end = max(gap.start, run.days.start), min(gap.end, run.days.end)
-            if start > end:
-                rest.append(gap)
-                continue
-            found.append((Stretch(start, end), run))
-            rest += [Stretch(a, b) for a, b in ((gap.start, _before(start)), (_after(end), gap.end)) if a <= b]
-        free = rest
-    return sorted(found, key=lambda f: f[0].start)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some days, and the lists that answer for them: what they are of -> run."""
-
-    days: Stretch
-    runs: Mapping[str, Run]
-
-
-def parts_of(runs: Mapping[str, Sequence[Run]], within: Stretch) -> list[Part]:
-    """Days cut so that in each part everything (a group, a pupil, a kind of list) is answered by one run, or by none.
-
-    Days that nothing answers are left out.
-    """
-    held = {name: newest_by_day(some, within) for name, some in runs.items()}
-    starts = {s.start.toordinal() for some in held.values() for s, _ in some}
-    ends = {s.end.toordinal() + 1 for some in held.values() for s, _ in some}
-    found = []
-    for start, after in pairwise(sorted(starts | ends)):
-        days = Stretch(date.fromordinal(start), date.fromordinal(after - 1))
-        here = {name: r for name, some in held.items() for s, r in some if s.start <= days.start <= s.end}
-        if here:
-            found.append(Part(days, here))
-    return found
-
-
-def covers(stretches: Iterable[Stretch], wanted: Stretch) -> bool:
-    """Whether stretches together hold all days of one."""
-    day = wanted.start
-    for one in sorted(stretches, key=lambda s: s.start):
-        if one.start > day:
-            return False
-        if one.end >= wanted.end:
-            return True
-        if one.end >= day:
-            day = _after(one.end)
-    return False
-
-
-def _before(day: date) -> date:
-    return date.fromordinal(max(day.toordinal() - 1, 1))
-
-
-def _after(day: date) -> date:
-    return date.fromordinal(min(day.toordinal() + 1, date.max.toordinal()))
-
-
-def cut(answer: Answer, keep: Callable[[Any], bool], *wrappers: str) -> Answer:
-    """A view of an answer with those items of its list only that are to be kept."""
-    said = answer.json()
-    name = next((w for w in wrappers if isinstance(said, Mapping) and isinstance(said.get(w), list)), None)
-    items = said[name] if name else said
-    if not isinstance(items, list):
-        return answer
-    some = [i for i in items if keep(i)]
-    if len(some) == len(items):
-        return answer
-    shown = {**said, name: some} if name else some
-    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, shown)
 
 
 def paths_of(patterns: Sequence[str], root: Path) -> list[Path]:

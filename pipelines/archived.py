@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, select
 from canonical.batch import Origin
 from canonical.store import Store
 from canonical.tables import ANSWERS, RUNS, SOURCES
-from connectors.captures import CAPTURED
+from connectors.captured_requests import CAPTURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.entities import Course, Lesson, PeriodMark, Record, Work
 from canonical.years import Stretch
-from connectors.captures import Captured, Kept, Run, covers, cut, day_of, parts_of
+from connectors.captured_days import covers, cut, parts_of
+from connectors.captured_requests import day_of
+from connectors.captures import Captured, Kept, Run
 from connectors.contract import Reading, Unit
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer

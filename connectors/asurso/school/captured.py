@@ -25,7 +25,9 @@ from connectors.asurso.school.journal import Evidence
 from connectors.asurso.school.lists import Lists, by_number
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.taught import Curriculum, answered, curriculum
-from connectors.captures import Captured, Kept, captured, day_of, made_of, parts_of
+from connectors.captured_days import parts_of
+from connectors.captured_requests import day_of
+from connectors.captures import Captured, Kept, captured, made_of
 from connectors.captures import Run as CapturedRun
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.errors import NotCapturedError
