@@ -110,6 +110,7 @@ class Batch:
 
     `whole` is false where only a part of the unit was read (explicit dates that cut it): then the unit's cursor stays,
     and what stood in quarantine for it is not found gone. `shapes` counts what objects of the answers were like.
+    `untold` names, by entity, fields that could not be told from what was captured: where they are null, what stands stays.
     """
 
     blocks: list[tuple[Origin | None, list[Record]]] = field(default_factory=list)
@@ -118,6 +119,7 @@ class Batch:
     scopes: list[Scope] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)
     shapes: Counter[Shape] = field(default_factory=Counter)
+    untold: dict[str, tuple[str, ...]] = field(default_factory=dict)
     whole: bool = True
 
     def add(self, records: Iterable[Record], origin: Origin | None = None) -> None:

@@ -220,7 +220,7 @@ class SourceConfig(BaseModel):
     layout: str | tuple[str, ...] | None = None
     partial: bool = False
     history: bool = False
-    har: str | None = None
+    har: str | tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _secrets_know_their_keys(self) -> SourceConfig:
@@ -232,6 +232,54 @@ class SourceConfig(BaseModel):
 # -- what a connector says of itself ---------------------------------------------------------------------------------
 
 
+class Pages(BaseModel):
+    """The parameters that number the pages of lists and say how long they are; the first page has the number `first`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: str
+    size: str
+    first: int = 1
+
+
+class Whose(BaseModel):
+    """A request that says of which institution the answers after it are, for portals whose answers do not say it.
+
+    It is a regular expression of its path, and the place of the name in what was `sent`, or in what was `said` (fields, parted
+    by dots).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    sent: str | None = None
+    said: str | None = None
+
+
+class Captures(BaseModel):
+    """How a browser's capture of a portal is read (`connectors.captures`).
+
+    `reads` are regular expressions of the paths that are asked by GET, `posts` of those whose POST only reads; whatever
+    stands before them in an address is let be. Groups named `since` and `until` are days in a path. `html` are those of
+    them that are answered with a page. `same` are other spellings, as regular expression -> ours. `select` names the parameters that choose
+    what is answered (`widen` those among them without which less is), `days` pairs of those that name the first and the last day, `noise` regular expressions of those
+    that choose nothing. An answer to a request with any other parameter is read, but is not taken to be complete.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: tuple[str, ...]
+    posts: tuple[str, ...] = ()
+    html: tuple[str, ...] = ()
+    same: dict[str, str] = {}
+    select: tuple[str, ...] = ()
+    widen: tuple[str, ...] = ()
+    days: tuple[tuple[str, str], ...] = ()
+    noise: tuple[str, ...] = ()
+    pages: Pages | None = None
+    whose: tuple[Whose, ...] = ()
+
+
 class Product(BaseModel):
     """One product that a connector reads, as its manifest describes it.
 
@@ -241,8 +289,8 @@ class Product(BaseModel):
     `history`, and empty where there is nothing of the kind; `auth_needs` names what a kind of `auth` must hold here
     though elsewhere it need not;
     `sign_in_paths` and `reads_by_post` are regular expressions of paths; `pages` is the parameter that numbers the pages
-    of a list, where lists come in pages; `timezone` and `kind` are those of the institutions that keep it, where all
-    have the same; `ended` is the last day of a portal that is history.
+    of a list, where lists come in pages; `captures` is there where browser captures can be read; `timezone` and `kind` are
+    those of the institutions that keep it, where all have the same; `ended` is the last day of a portal that is history.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -260,6 +308,7 @@ class Product(BaseModel):
     sign_in_paths: tuple[str, ...] = ()
     reads_by_post: tuple[str, ...] = ()
     pages: str | None = None
+    captures: Captures | None = None
     timezone: str | None = None
     ended: date | None = None
     kind: Literal["school", "college"] = "school"
@@ -350,8 +399,9 @@ class Context:
 
     `open_session` makes the way to the portal, given the connector's manner; in a replay it leads to the archive.
     `pseudonym` turns a СНИЛС into its keyed hash (null where no key is configured). `root` is the folder that relative
-    paths begin at, `layouts` are the files of the layouts that the source names, `calendar` is the institution's, if it names one.
-    `find` is there in a replay only: it gives what was archived last for a request. `sessions` holds the
+    paths begin at, `layouts` are the files of the layouts that the source names, `calendar` is the institution's, if it names
+    one. `find` is there in a replay only: it gives what was archived last for a request. `from_capture`: the session answers
+    from browser captures (`connectors.captures.captured`). `sessions` holds the
     sessions that were opened.
     """
 
@@ -369,6 +419,7 @@ class Context:
     archive: Archive = field(default_factory=NoArchive)
     root: Path = field(default_factory=Path)
     find: Callable[[str], Origin | None] | None = None
+    from_capture: bool = False
     sessions: list[Session] = field(default_factory=list)
 
     @property

@@ -6,10 +6,12 @@
     │   └── RateLimitedError    nobody, wait     retried after the portal's own time
     ├── UnexpectedAnswerError   the developers   retried (it may be a passing fault); then the unit is left out
     ├── NotFoundError           nobody           the unit is left out
+    │   └── NotCapturedError    who captures     told, and no error: it was not paged to
     ├── AccessDeniedError       administrator    the unit is left out
     ├── ExpiredError            nobody           the session signs in anew, once; then it is SignInNeededError
     ├── SignInNeededError       account owner    the source stops until someone signs in
     ├── SourceConfigError       IT staff         the source stops until its configuration is mended
+    ├── CaptureError            who captures     the source stops until a good file of the browser is there
     └── ArchiveError            IT staff         the source stops until the raw archive can be written to
         └── DamagedAnswerError  IT staff         the unit is left out of the replay: its answer was damaged on the disk
 
@@ -71,6 +73,12 @@ class NotFoundError(ConnectorError):
     stops = "unit"
 
 
+class NotCapturedError(NotFoundError):
+    """A browser's capture does not hold this: nobody has paged to it."""
+
+    code = "not_captured"
+
+
 class AccessDeniedError(ConnectorError):
     """The account may not read this. An administrator of the portal can give it the right."""
 
@@ -94,6 +102,12 @@ class SourceConfigError(ConnectorError):
     """The configuration of the source cannot work."""
 
     code = "source_config"
+
+
+class CaptureError(ConnectorError):
+    """A file that a browser has saved cannot be used: it is cut off, no HAR file, or holds nothing of the portal."""
+
+    code = "capture"
 
 
 class ArchiveError(ConnectorError):

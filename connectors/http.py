@@ -302,6 +302,11 @@ class Session:
         return self._has_answered
 
     @property
+    def sender(self) -> Sender:
+        """Where the answers come from."""
+        return self._sender
+
+    @property
     def offline(self) -> bool:
         """Whether answers come from an archive or a capture, so that nobody need sign in or out."""
         return self._sender.offline

@@ -26,13 +26,14 @@ def markdown(manifests: Iterable[Manifest]) -> str:
 
 
 def _overview(columns: list[Column]) -> Iterator[str]:
-    yield "| connector / product | what it reads | tier | `auth.kind` | look-back | at most |"
-    yield "|---|---|---|---|---|---|"
+    yield "| connector / product | what it reads | tier | `auth.kind` | browser captures | look-back | at most |"
+    yield "|---|---|---|---|---|---|---|"
     for name, m, product in columns:
         auth = ", ".join(f"`{kind}`" for kind in product.auth) or "none"
         pace = f"{product.requests_per_second:g} a second, {product.concurrency} at once"
+        captures = "●" if product.captures else ""
         days = f"{product.lookback_days} days"
-        yield f"| `{name}` | {product.title} | {m.tier} | {auth} | {days} | {pace if product.auth else ''} |"
+        yield f"| `{name}` | {product.title} | {m.tier} | {auth} | {captures} | {days} | {pace if product.auth else ''} |"
 
 
 def _fields(columns: list[Column]) -> Iterator[str]:

@@ -46,8 +46,10 @@ def manifest(name: str) -> Manifest:
         raise SourceConfigError(f"there is no connector {name!r}; there are {known}") from None
 
 
-def check_source(config: SourceConfig, described: Manifest) -> Product:
+def check_source(config: SourceConfig, described: Manifest, *, unasked: bool = False) -> Product:
     """Holds the configuration of a source against what its product needs; gives the product.
+
+    `unasked`: nobody wants to read it now, and it need not have `auth` where browser captures can be read without.
 
     Raises:
         SourceConfigError: it cannot work. Names the key.
@@ -59,11 +61,14 @@ def check_source(config: SourceConfig, described: Manifest) -> Product:
             raise SourceConfigError(f"{name} is missing; connector {described.name} needs it")
     if config.history and not product.history:
         raise SourceConfigError(f"history: connector {described.name} cannot tell who moved when; leave it out")
-    if not product.auth or config.har is not None:
+    if config.har is not None and product.captures is None:
+        raise SourceConfigError(f"har: browser captures of {product.title} cannot be read; leave it out")
+    if not product.auth or config.har is not None or (unasked and product.captures and config.auth is None):
         return product
     if config.auth is None or config.auth.kind not in product.auth:
         given = f"kind {config.auth.kind!r}" if config.auth else "none"
-        raise SourceConfigError(f"auth: one of {', '.join(product.auth)} is needed, given is {given}")
+        other = "; or name browser captures: har" if product.captures else ""
+        raise SourceConfigError(f"auth: one of {', '.join(product.auth)} is needed, given is {given}{other}")
     for name in product.auth_needs.get(config.auth.kind, ()):
         if not getattr(config.auth, name):
             raise SourceConfigError(

@@ -18,8 +18,9 @@ from canonical.store import Intake, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
+from connectors.captures import Capture
 from connectors.contract import Connector, Context, Unit, Window, note_answers
-from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
+from connectors.errors import ConnectorError, NotCapturedError, SignInNeededError, UnavailableError
 from connectors.http import Session
 from connectors.registry import connect
 from pipelines.memory import much_comes_and_goes
@@ -35,6 +36,8 @@ _AT_ONCE: Final = 8
 
 _MANY_FAULTS: Final = 5
 """Units lost in a row before the portal is taken to be broken, unless it goes on answering to others."""
+
+_Reading = tuple[Context, Sequence[Window]]
 
 REPORT: Final = "run again with -v and send the trace to the developers"
 
@@ -57,7 +60,11 @@ class Request:
 
 @dataclass(slots=True)
 class SourceResult:
-    """How the reading of one source ended. `error` is null or `{"code", "message"}`; `lost` names units left out."""
+    """How the reading of one source ended. `error` is null or `{"code", "message"}`; `lost` names units left out.
+
+    `capture` is there where browser captures were read: `files`, `answers` used, `passed_over` by reason, and
+    `not_captured`, what an import from the portal would have read besides.
+    """
 
     source: str
     status: str = "ok"
@@ -69,10 +76,13 @@ class SourceResult:
     lost: list[dict[str, str]] = field(default_factory=list)
     new_quarantine: int = 0
     waiting_removals: int = 0
+    capture: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The shape of contract.md, with what stands besides."""
+        told = {} if self.capture is None else {"capture": self.capture}
         return {
+            **told,
             "source": self.source,
             "status": self.status,
             "requests": self.requests,
@@ -102,7 +112,10 @@ def import_sources(
     writing = asyncio.Lock()
 
     async def read(job: SourceJob) -> SourceResult:
-        return await _Importer(work, job, run, writing, progress).read(_windows(work, job, request), full=request.full)
+        importer = _Importer(work, job, run, writing, progress)
+        if job.config.har:
+            return await importer.read_captures()
+        return await importer.read(_windows(work, job, request), full=request.full)
 
     return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
@@ -217,11 +230,43 @@ class _Importer:
         self._making = asyncio.Lock()
         self._salt = job.fingerprint()
         self._faults = 0
+        self._from_capture = False
+        self._capture: Capture | None = None
+        self._not_captured: list[str] = []
         self._sessions: list[Session] = []
 
     async def read(self, windows: Sequence[Window], *, full: bool) -> SourceResult:
         """Reads windows from the portal. Never raises what concerns this source alone."""
-        return await self._guarded(self.work.context(self.job), windows, skipping=not full)
+        return await self._guarded([(self.work.context(self.job), windows)], skipping=not full)
+
+    async def read_captures(self) -> SourceResult:
+        """Reads what browsers have captured. Never raises what concerns this source alone."""
+        try:
+            files = self.job.captures(self.work.root)
+            product = self.job.manifest.product(self.job.config.product)
+            capture = await asyncio.to_thread(Capture.of_files, product, files, self.job.config.remote_id)
+        except ConnectorError as error:
+            log.debug("source %s", self.job.key, exc_info=True)
+            self._fail(error.code, str(error))
+            number = await asyncio.to_thread(self._register)
+            await asyncio.to_thread(self._note, number, explicit=True)
+            return self.result
+        try:
+            return await self._guarded([self._captured(capture, None)], skipping=False, capture=capture)
+        finally:
+            capture.close()
+
+    def _captured(self, capture: Capture, since: date | None) -> _Reading:
+        """How a capture is read: every academic year that it speaks of, as of the moment of its last answer."""
+        context = self.work.context(self.job, capture=capture, clock=lambda: capture.newest)
+        today = capture.newest.astimezone(self.job.institution.zone).date()
+        self._capture = capture
+        windows = [
+            Window(y, max(since or y.start, y.start), y.end)
+            for y in capture.years(today)
+            if not since or y.end >= since
+        ]
+        return context, windows
 
     async def replay(self, since: date | None) -> SourceResult:
         """Reads from the raw archive what was last answered to each request."""
@@ -235,19 +280,27 @@ class _Importer:
                 "message": f"{self.job.key}: the raw archive has no answer of it",
             }
             return self.result
-        context = self.work.context(self.job, find=archived.find, clock=lambda: archived.read_at)
-        year = AcademicYear.of(_lived(self.job, archived.read_at.astimezone(self.job.institution.zone).date()))
-        since = since or year.start
-        years = [AcademicYear(y) for y in range(min(AcademicYear.of(since).first, year.first), year.first + 1)]
-        windows = [_window(y, since, y.end, explicit=False) for y in years]
-        return await self._guarded(context, windows, skipping=False)
+        readings: list[_Reading] = []
+        if archived.answers:
+            context = self.work.context(self.job, find=archived.find, clock=lambda: archived.read_at)
+            year = AcademicYear.of(_lived(self.job, archived.read_at.astimezone(self.job.institution.zone).date()))
+            first = since or year.start
+            years = [AcademicYear(y) for y in range(min(AcademicYear.of(first).first, year.first), year.first + 1)]
+            readings.append((context, [_window(y, first, y.end, explicit=False) for y in years]))
+        capture = None
+        if archived.captured:
+            product = self.job.manifest.product(self.job.config.product)
+            capture = Capture.of_archive(product, self.work.archive, archived.captured)
+            readings.append(self._captured(capture, since))
+        return await self._guarded(readings, skipping=False, capture=capture)
 
-    async def _guarded(self, context: Context, windows: Sequence[Window], *, skipping: bool) -> SourceResult:
+    async def _guarded(
+        self, readings: Sequence[_Reading], *, skipping: bool, capture: Capture | None = None
+    ) -> SourceResult:
         started = time.monotonic()
-        self._sessions = context.sessions
         number = await asyncio.to_thread(self._register)
         try:
-            await self._through(context, windows, number, skipping=skipping)
+            await self._through(readings, number, skipping=skipping, capture=capture)
         except ConnectorError as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
@@ -257,15 +310,29 @@ class _Importer:
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {REPORT}")
-        self.result.requests = sum(s.traffic.requests for s in self._sessions)
-        self.result.retries = sum(s.traffic.retries for s in self._sessions)
+        sessions = [s for context, _ in readings for s in context.sessions]
+        self.result.requests = sum(s.traffic.requests for s in sessions)
+        self.result.retries = sum(s.traffic.retries for s in sessions)
         self.result.seconds = time.monotonic() - started
+        if capture is not None:
+            self._tell(capture)
         if not self.replaying:
-            explicit = any(window.explicit for window in windows)
+            explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
 
-    async def _through(self, context: Context, windows: Sequence[Window], number: int, *, skipping: bool) -> None:
+    def _tell(self, capture: Capture) -> None:
+        self.result.requests += len(capture.used)
+        self.result.capture = {
+            "files": [str(f) for f in capture.files],
+            "answers": len(capture.used),
+            "passed_over": dict(sorted(capture.passed.items())),
+            "not_captured": self._not_captured,
+        }
+
+    async def _through(
+        self, readings: Sequence[_Reading], number: int, *, skipping: bool, capture: Capture | None
+    ) -> None:
         intake = await asyncio.to_thread(
             self.work.store.intake,
             run=self.run,
@@ -274,15 +341,19 @@ class _Importer:
             zone=self.job.institution.zone,
             brake=self.work.brake,
             replaying=self.replaying,
+            captured=capture.oldest.isoformat() if capture is not None else None,
             line_salt=int(self._salt[:8], 16),
             anew=not skipping,
         )
         try:
-            connector = connect(context)
-            try:
-                await self._read_all(connector, windows, intake, skipping=skipping)
-            finally:
-                await connector.close()
+            for context, windows in readings:
+                self._sessions = context.sessions
+                self._from_capture = context.from_capture
+                connector = connect(context)
+                try:
+                    await self._read_all(connector, windows, intake, skipping=skipping)
+                finally:
+                    await connector.close()
         except BaseException:
             await asyncio.to_thread(self._abandon, intake)
             raise
@@ -298,7 +369,8 @@ class _Importer:
         heartbeat = asyncio.create_task(self._beat(intake))
         try:
             for window in windows:
-                wanted = window if self.replaying else self._with_what_was_missed(window, intake)
+                kept = self.replaying or self._from_capture
+                wanted = window if kept else self._with_what_was_missed(window, intake)
                 await self._read_window(connector.read(wanted), intake, skipping=skipping)
         finally:
             heartbeat.cancel()
@@ -334,6 +406,8 @@ class _Importer:
 
     async def _take_unit(self, unit: Unit, intake: Intake, *, skipping: bool) -> None:
         batch: Batch | None = None
+        if self._from_capture:  # whatever was paged to is a part, and is no unit of the portal's own reading
+            unit = replace(unit, name=f"capture {unit.name}", whole=False)
         try:
             reading = await unit.read()
             self._faults = 0
@@ -343,6 +417,8 @@ class _Importer:
                 if not (skipping and digest and await self._skip(intake, unit.name, digest)):
                     batch = await asyncio.to_thread(reading.make)
                     batch.whole = whole
+                    if self._from_capture and self._capture is not None:
+                        self._capture.limit(reading.answers, batch)
                     note_answers(batch, reading)
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:
@@ -373,6 +449,9 @@ class _Importer:
 
     async def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
         """Leaves a unit out, unless so many in a row have been lost that the portal must be broken as a whole."""
+        if code == NotCapturedError.code:
+            self._not_captured.append(unit.name.removeprefix("capture "))
+            return
         self.result.lost.append({"unit": unit.name, "code": code, "message": message})
         if retry:
             self._faults += 1

@@ -13,6 +13,7 @@ from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.store import Brake, Store
 from connectors.archive import Archive, NoArchive
+from connectors.captures import Capture, capture_session, paths_of
 from connectors.contract import Context, Institution, Manifest, MemoryVault, SourceConfig, Vault
 from connectors.http import Manner, Patience, Session
 from connectors.registry import manifest
@@ -37,6 +38,16 @@ class SourceJob:
     @property
     def manifest(self) -> Manifest:
         return manifest(self.config.connector)
+
+    def captures(self, root: Path) -> list[Path]:
+        """The files of browser captures that are read in place of the portal; none where the portal itself is.
+
+        Raises:
+            CaptureError: the configuration names files that are not there.
+
+        """
+        har = self.config.har
+        return paths_of((har,) if isinstance(har, str) else har, root) if har else []
 
     def lookback_days(self) -> int:
         """How far back a routine import reads again."""
@@ -75,13 +86,18 @@ class Workplace:
         *,
         find: Callable[[str], Origin | None] | None = None,
         clock: Callable[[], datetime] | None = None,
+        capture: Capture | None = None,
     ) -> Context:
-        """What a connector is given for a source; with `find` it reads the raw archive in place of the portal."""
+        """What a connector is given for a source; with `find` it reads the raw archive in place of the portal, with
+        `capture` what a browser has captured.
+        """
         product = job.manifest.product(job.config.product)
         sessions: list[Session] = []
 
         def open_session(manner: Manner) -> Session:
-            if find is not None:
+            if capture is not None:
+                made = capture_session(product, manner, archive=self.archive, capture=capture)
+            elif find is not None:
                 made = archive_session(product, manner, archive=self.archive, find=find)
             else:
                 made = network_session(
@@ -111,5 +127,6 @@ class Workplace:
             archive=self.archive,
             root=self.root,
             find=find,
+            from_capture=capture is not None,
             sessions=sessions,
         )

@@ -234,7 +234,7 @@ class Site:
 
     def _check_source(self, institution: InstitutionSettings, source: SourceConfig) -> None:
         try:
-            check_source(source, manifest(source.connector))
+            check_source(source, manifest(source.connector), unasked=True)
         except ConnectorError as error:
             raise SettingsError(f"{self.file}: institution {institution.key}, source {source.key}: {error}") from None
         try:

@@ -123,6 +123,7 @@ class Store:
         zone: tzinfo,
         brake: Brake | None = None,
         replaying: bool = False,
+        captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
     ) -> Intake:
@@ -141,6 +142,7 @@ class Store:
             zone=zone,
             brake=brake or Brake(),
             replaying=replaying,
+            captured=captured,
             line_salt=line_salt,
             anew=anew,
         )

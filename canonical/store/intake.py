@@ -7,7 +7,7 @@ completely.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from canonical.batch import Batch, Drift
 from canonical.coverage import Axis, Scope, Selector
+from canonical.store.ages import micros_of
 from canonical.store.engine import writing
 from canonical.store.leases import Lease
-from canonical.store.removing import mark_removed, postpone, vanished, withdraw_seen
+from canonical.store.removing import mark_removed, outdated, postpone, vanished, withdraw_seen
 from canonical.store.state import COUNTS, Brake, State
 from canonical.store.upsert import upsert
 from canonical.store.wire_fields import note_fields
@@ -58,7 +59,8 @@ class Intake:
     """The way in for one source during one run. Not shared between threads.
 
     `zone` completes instants that have no offset; `replaying` says that the answers are old ones from the archive, which
-    must not overwrite what newer answers brought; lines of files are known by their hash with `line_salt`, and with
+    must not overwrite what newer answers brought; `captured` is there where they are those of browser captures, as the
+    instant of the oldest of them: nor must those; lines of files are known by their hash with `line_salt`, and with
     `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time.
 
     Use: `prepare` and `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
@@ -75,6 +77,7 @@ class Intake:
         zone: tzinfo,
         brake: Brake,
         replaying: bool = False,
+        captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
     ) -> None:
@@ -85,7 +88,9 @@ class Intake:
         self._skipped: set[str] = set()
         with writing(engine) as connection:
             self._lease = Lease.take(connection, f"import {name}", self._real_now())
-            self._state = State.begin(connection, run=run, source=source, zone=zone, replaying=replaying)
+            self._state = State.begin(
+                connection, run=run, source=source, zone=zone, replaying=replaying, captured=captured
+            )
             self._state.line_salt = line_salt
             query = select(UNITS.c.unit, UNITS.c.digest).where(UNITS.c.source == source)
             self._digests = {row.unit: row.digest for row in connection.execute(query)}
@@ -260,6 +265,10 @@ class Intake:
             withdraw_seen(connection, state)
             self._suspect_unread(connection)
             number = None
+            for entity, keys in outdated(connection, state):
+                number = number or self._begin_batch(connection, "removals", micros(self._clock()))
+                state.counts[entity]["removed"] += mark_removed(connection, state.source, entity, keys, number)
+                self._write_totals(connection, [entity])
             for entity, gone, waiting in vanished(connection, state, self._brake):
                 number = number or self._begin_batch(connection, "removals", micros(self._clock()))
                 removed = mark_removed(connection, state.source, entity, gone - waiting, number)
@@ -311,6 +320,9 @@ class Intake:
 
     def _cover(self, connection: Connection, batch: Batch, writer: BatchWriter, stamp: str) -> list[Scope]:
         scopes = [s for s in batch.scopes if s.entity not in writer.unreadable and not self._is_open(s)]
+        if self._state.ages is not None:
+            self._cover_captured(connection, scopes, batch, stamp)
+            return scopes
         self._state.scopes.extend((s, writer.newest_origin) for s in scopes)
         if self._state.replaying:  # nothing is read anew: what was known of the portal stays as old as it was
             rows = [_coverage_row(self._state, s, self._archived_at(batch, stamp)) for s in scopes]
@@ -319,6 +331,18 @@ class Intake:
             rows = [_coverage_row(self._state, s, stamp) for s in scopes]
             upsert(connection, COVERAGE, rows, keep=("first_at",))
         return scopes
+
+    def _cover_captured(self, connection: Connection, scopes: Sequence[Scope], batch: Batch, stamp: str) -> None:
+        """Notes what a capture holds completely, as of its oldest answer; what was read later stands."""
+        state = self._state
+        at = min((origin.at for origin, _ in batch.blocks if origin), key=micros_of, default=stamp)
+        state.scopes.extend((s, micros_of(at)) for s in scopes)
+        for scope in scopes:
+            row = _coverage_row(state, scope, at)
+            same = [c == row[c.name] for c in COVERAGE.primary_key.columns]
+            before = connection.execute(select(COVERAGE.c.at).where(*same)).scalar()
+            if before is None or micros_of(before) < micros_of(at):
+                upsert(connection, COVERAGE, [row], keep=("first_at",))
 
     def _archived_at(self, batch: Batch, stamp: str) -> str:
         """When the answers of a replayed batch came; of a batch without any, those before it."""

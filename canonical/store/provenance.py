@@ -36,7 +36,9 @@ class Origins:
             .where(a.source == self._state.source, a.request == origin.request)
             .order_by(a.id.desc())
         )
-        if self._state.replaying:
+        if self._state.ages is not None:  # the same may have been captured before and after something else
+            query = query.where(a.sha256 == origin.sha256, a.at == origin.at)
+        elif self._state.replaying:
             query = query.where(a.sha256 == origin.sha256)
         last = self._connection.execute(query.limit(1)).first()
         return last.id if last and last.sha256 == origin.sha256 else None

@@ -64,16 +64,35 @@ def _lost(connection: Connection, state: State, shape: Shape, scopes: _Scopes) -
         for place, there in zip(some, seen.holds([p.key for p in some]), strict=True):
             if there or place.key in hidden or (lines and place.line is not None and lines.has_met(place.line)):
                 continue
-            if any(_judges(state, place, *s) for s in scopes):
+            if any(_judges(connection, state, place, *s) for s in scopes):
                 lost.append(place)
     return lost
 
 
-def _judges(state: State, place: Place, scope: Scope, newest: int) -> bool:
-    """Whether a scope can say of a row that it has vanished. A replayed scope knows nothing of newer answers."""
-    if state.replaying and place.origin is not None and place.origin > newest:
+def _judges(connection: Connection, state: State, place: Place, scope: Scope, newest: int) -> bool:
+    """Whether a scope can say of a row that it has vanished. A replayed or captured scope knows nothing of newer answers."""
+    if state.ages is not None:
+        seen = max(state.ages.of(connection, place.origin), state.ages.confirmed(connection, scope.entity, place.key))
+        if seen > newest:
+            return False
+    elif state.replaying and place.origin is not None and place.origin > newest:
         return False
     return in_scope(place, scope)
+
+
+def outdated(connection: Connection, state: State) -> Iterator[tuple[str, set[str]]]:
+    """What a capture has brought anew though a newer complete reading did not hold it: it had gone by then."""
+    if state.ages is None:
+        return
+    gone: dict[str, set[str]] = defaultdict(set)
+    for scope, at in state.ages.covered(connection):
+        if state.fresh[scope.entity]:
+            shape = (scope.entity, scope.selector, scope.axis)
+            for place in places(connection, state.source, shape, [scope]):
+                is_new = place.key in state.fresh[scope.entity] and in_scope(place, scope)
+                if is_new and state.ages.of(connection, place.origin) < at:
+                    gone[scope.entity].add(place.key)
+    yield from gone.items()
 
 
 def _hidden_rows(connection: Connection, state: State, entity: str) -> set[str]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from canonical.batch import Drift, Shape
 from canonical.coverage import Scope
 from canonical.entities import Record
+from canonical.store.ages import Ages
 from canonical.store.keyset import KeySet
 from canonical.store.lines import LineIndex
 from canonical.store.quarantine import Quarantine
@@ -40,15 +41,20 @@ class Arrival:
     origin: int | None
     line: int | None = None
 
+    when: int = 0
+
     @property
-    def rank(self) -> tuple[str, int]:
-        """Of two versions of one key in one run the greater rank wins: later recorded, else the greater hash."""
-        return rank(self.record, self.hash)
+    def rank(self) -> tuple[int, str, int]:
+        """Of two versions of one key in one run the greater rank wins: later recorded, else the greater hash.
+
+        Of captures the newer answer wins before that (`when`, see `State.ages`).
+        """
+        return rank(self.record, self.hash, self.when)
 
 
-def rank(record: Record, hash_: int) -> tuple[str, int]:
+def rank(record: Record, hash_: int, when: int = 0) -> tuple[int, str, int]:
     """How a version of a record stands among others of its key within one run."""
-    return (getattr(record, "recorded_at", None) or "", hash_)
+    return (when, getattr(record, "recorded_at", None) or "", hash_)
 
 
 @dataclass(slots=True)
@@ -61,7 +67,8 @@ class State:
     these two can something have vanished. `anew` says that nothing is to be gone by what was read before: no line is taken
     for known, and whatever is covered may have vanished. `unjudged` names units of which something could not be read.
     `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and holder, what
-    could not be read with its parts.
+    could not be read with its parts. `ages` is there where answers are those of captures: they come in no order, and
+    tell by their own time what is newer; `fresh` holds the keys that are new then.
     """
 
     run: int
@@ -70,6 +77,8 @@ class State:
     quarantine: Quarantine
     blank: dict[str, bool]
     replaying: bool
+    ages: Ages | None = None
+    fresh: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     drift: Counter[Drift] = field(default_factory=Counter)
     shapes: Counter[Shape] = field(default_factory=Counter)
@@ -94,13 +103,23 @@ class State:
         return self.lines[entity]
 
     @classmethod
-    def begin(cls, connection: Connection, *, run: int, source: int, zone: tzinfo, replaying: bool) -> State:
+    def begin(
+        cls,
+        connection: Connection,
+        *,
+        run: int,
+        source: int,
+        zone: tzinfo,
+        replaying: bool,
+        captured: str | None = None,
+    ) -> State:
         """The state of a run that has read nothing yet."""
         blank = {
             name: connection.execute(select(t.c.key).where(t.c.source == source).limit(1)).first() is None
             for name, t in ROWS.items()
         }
-        return cls(run, source, zone, Quarantine(connection, source, run), blank, replaying)
+        ages = Ages(source, run, captured) if captured else None
+        return cls(run, source, zone, Quarantine(connection, source, run), blank, replaying, ages)
 
     def note_live(self, entity: str, keys: Any) -> None:
         """Remembers keys that stand in the store, within bounds of memory."""

@@ -22,7 +22,7 @@ from canonical.store.provenance import Origins
 from canonical.store.quarantine import Entry
 from canonical.store.ready import make_ready
 from canonical.store.state import Arrival, State, rank
-from canonical.tables import BATCHES, HISTORY, UNITS
+from canonical.tables import BATCHES, HISTORY, ROWS, UNITS
 from canonical.text import tidy
 
 
@@ -65,13 +65,15 @@ class BatchWriter:
                         Reject(entity_of(record), tidy(record.key), str(error), msgspec.to_builtins(record), origin)
                     )
                     continue
-                arrival = Arrival(cleaned, content_hash(cleaned), number)
+                arrival = Arrival(cleaned, content_hash(cleaned), number, when=self._when(number))
                 best = arrivals[entity_of(cleaned)]
                 rival = best.get(cleaned.key)
                 if rival is None or arrival.rank > rival.rank:
                     best[cleaned.key] = arrival
         for name in ENTITIES:
             if name in arrivals:
+                if untold := batch.untold.get(name):
+                    self._fill_in(name, untold, arrivals[name])
                 self._take(name, arrivals[name])
         for lines in batch.lines:
             rejects += self._take_lines(lines, origins.number(lines.origin))
@@ -173,6 +175,7 @@ class BatchWriter:
         """Decides on records that come for the first time in this run."""
         same: list[str] = []
         other: list[Arrival] = []
+        arrivals_by = {a.record.key: a for a in arrivals}
         for arrival in arrivals:
             row = known.get(arrival.record.key)
             if row and ((row.removed is None and row.hash == arrival.hash) or self._is_stale(row, arrival)):
@@ -180,18 +183,54 @@ class BatchWriter:
             else:
                 other.append(arrival)
         self._count(entity, "unchanged", len(same))
+        if self.state.ages is not None:
+            self._renew(entity, [arrivals_by[k] for k in same], known)
         self._store(entity, other, known)
         self._count(entity, "released", self.state.quarantine.close_stored(entity, same))
         self.state.note_live(entity, same)
 
+    def _when(self, origin: int | None) -> int:
+        ages = self.state.ages
+        return ages.of(self.connection, origin) if ages is not None else 0
+
+    def _fill_in(self, entity: str, untold: Sequence[str], best: dict[str, Arrival]) -> None:
+        """Lets stand what answers could not tell, since what tells it was not captured."""
+        bulk = BULK[entity]
+        for row in bulk.fetch(self.connection, self.state.source, sorted(best)):
+            if row[-1] is not None:
+                continue
+            standing = bulk.record(row)
+            arrival = best[standing.key]
+            lacking = {
+                n: v for n in untold if getattr(arrival.record, n) is None and (v := getattr(standing, n)) is not None
+            }
+            if lacking:
+                arrival.record = msgspec.structs.replace(arrival.record, **lacking)
+                arrival.hash = content_hash(arrival.record)
+
     def _is_stale(self, row: Known, arrival: Arrival) -> bool:
-        """Whether a replayed answer is older than what brought, or removed, the row that stands."""
+        """Whether a replayed or captured answer is older than what brought, or removed, the row that stands."""
+        if (ages := self.state.ages) is not None:
+            if row.removed is not None:
+                return ages.removed(self.connection, row.removed) >= arrival.when
+            entity, key = entity_of(arrival.record), arrival.record.key
+            standing = ages.of(self.connection, row.origin)
+            return max(standing, ages.confirmed(self.connection, entity, key)) > arrival.when
         if not self.state.replaying or arrival.origin is None:
             return False
         if row.removed is None:
             return row.origin is not None and row.origin > arrival.origin
         when = select(BATCHES.c.run).where(BATCHES.c.id == row.removed)
         return (self.connection.execute(when).scalar() or 0) >= self._run_of(arrival.origin)
+
+    def _renew(self, entity: str, arrivals: Iterable[Arrival], known: dict[str, Known]) -> None:
+        """Notes of rows that a newer capture says the same: what lies between the two is older than that."""
+        table = ROWS[entity]
+        for one in arrivals:
+            row = known[one.record.key]
+            if row.hash == one.hash and row.removed is None and self._when(row.origin) < one.when:
+                mine = (table.c.source == self.state.source, table.c.key == one.record.key)
+                self.connection.execute(update(table).where(*mine).values(origin=one.origin))
 
     def _run_of(self, origin: int) -> int:
         return Origins.run_of(self.connection, origin)
@@ -202,6 +241,8 @@ class BatchWriter:
         self._write(entity, ready, known)
         inserted = sum(a.record.key not in known for a in ready)
         revived = sum((k := known.get(a.record.key)) is not None and k.removed is not None for a in ready)
+        if self.state.ages is not None:
+            self.state.fresh[entity].update(a.record.key for a in ready if a.record.key not in known)
         self._count(entity, "inserted", inserted)
         self._count(entity, "updated", len(ready) - inserted)
         self._count(entity, "revived", revived)
@@ -239,15 +280,15 @@ class BatchWriter:
         else:
             self._set_aside.add((entity, entry.identity))
 
-    def _rank_of(self, entry: Entry) -> tuple[str, int]:
+    def _rank_of(self, entry: Entry) -> tuple[int, str, int]:
         record = decode(entry.entity, entry.body)
-        return rank(record, content_hash(record))
+        return rank(record, content_hash(record), self._when(entry.origin))
 
     def _replace_stored(self, entity: str, arrival: Arrival, row: Known) -> None:
         """Puts the version of greater rank in the place of the one that this run has let stand so far."""
         bulk = BULK[entity]
         (standing,) = bulk.fetch(self.connection, self.state.source, [arrival.record.key])
-        if arrival.rank <= rank(bulk.record(standing), row.hash):
+        if arrival.rank <= rank(bulk.record(standing), row.hash, self._when(row.origin)):
             return
         ready, _ = self._resolve(entity, [arrival])
         if not ready:

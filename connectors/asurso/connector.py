@@ -42,6 +42,10 @@ Answered = TypeVar("Answered", Answer, list[Answer])
 
 def open_connector(context: Context) -> Connector:
     """The connector for the SPO module. Made within the event loop that uses it."""
+    if context.from_capture:
+        from connectors.asurso.captured import CapturedSpoConnector  # noqa: PLC0415 - builds on this module
+
+        return CapturedSpoConnector(context)
     return SpoConnector(context)
 
 
@@ -111,17 +115,17 @@ class SpoConnector:
             yield ready("account", Reading([kept], partial(_keeping, kept)))
         lists = await self._lists(students)
         directory = Directory.of(
-            students=_read(lists.students),
-            staff=_read(lists.employees),
+            students=read_or_none(lists.students),
+            staff=read_or_none(lists.employees),
             subjects=lists.subjects,
-            groups=(_read(lists.groups), _read(lists.journals)),
+            groups=(read_or_none(lists.groups), read_or_none(lists.journals)),
         )
         for unit in self._list_units(lists, directory, window):
             yield unit
         progress = Progress(window.year.start, [a.origin for a in lists.answers()])
         if not lists.whole():
             progress.missed()
-        journals = _read(lists.journals)
+        journals = read_or_none(lists.journals)
         said = journals.json() if journals else None
         with_journal = {number for item in as_list(said, where="student-groups") if (number := id_of(item))}
         placed = {who.group for who in (directory.students or {}).values() if who.group}
@@ -171,7 +175,7 @@ class SpoConnector:
         yield _unit("students", lists.students, partial(mapper.students, directory=directory), directory.staff_digest)
         positions = digest_of([lists.positions]) if lists.positions else ""
         yield _unit("employees", lists.employees, partial(mapper.staff, positions=lists.positions), positions)
-        listed, journals = _read(lists.groups), _read(lists.journals)
+        listed, journals = read_or_none(lists.groups), read_or_none(lists.journals)
         naming = [a for a in (listed, journals, lists.departments, lists.specialities) if a]
         make = partial(mapper.groups, listed, journals, lists.departments, lists.specialities, current)
         if listed or journals:
@@ -188,7 +192,8 @@ class SpoConnector:
             )
 
 
-def _read(answer: Answered | ConnectorError) -> Answered | None:
+def read_or_none(answer: Answered | ConnectorError) -> Answered | None:
+    """The answer; null where it could not be read."""
     return None if isinstance(answer, ConnectorError) else answer
 
 

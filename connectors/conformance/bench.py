@@ -126,6 +126,8 @@ class Bench:
             found.add("sign-in")
         if {"password", "oauth"} & set(product.auth):
             found.add("renewal")
+        if product.captures:
+            found.add("captures")
         if product.pages:
             found.add("pages")
         if product.timezone is None:

@@ -19,6 +19,7 @@ from canonical.entities import Record, entity_of
 from canonical.scales import Scale
 from canonical.years import AcademicYear
 from connectors.archive import Archive, NoArchive
+from connectors.captures import Capture, capture_session
 from connectors.contract import Context, Institution, Reading, SourceConfig, Vault, Window, note_answers
 from connectors.errors import ConnectorError
 from connectors.http import Manner, Patience, Session
@@ -73,6 +74,7 @@ def make_context(
     find: Callable[[str], Origin | None] | None = None,
     pseudonym: Callable[[str], str | None] = lambda _: None,
     options: Mapping[str, Any] | None = None,
+    capture: Capture | None = None,
 ) -> Context:
     """The context of a source that reads a stand-in with one of its `auth` kinds; with `find` from the `archive`.
 
@@ -94,11 +96,16 @@ def make_context(
         settings |= standin.lay(Path(base_url))
     else:
         settings |= {"base_url": base_url, "remote_id": standin.remote_id}
-        settings |= {"auth": _configured(auth, secrets or standin.auth[auth])} if offered.auth else {}
+        if capture is not None:
+            settings |= {"har": "*.har"}
+        elif offered.auth:
+            settings |= {"auth": _configured(auth, secrets or standin.auth[auth])}
     config = SourceConfig.model_validate(settings)
     place = standin.institution
 
     def open_session(manner: Manner) -> Session:
+        if capture is not None:
+            return capture_session(offered, manner, archive=archive or NoArchive(), capture=capture)
         if find is not None and archive is not None:
             return archive_session(offered, manner, archive=archive, find=find)
         return network_session(config, offered, manner, archive=archive, patience=patience)
@@ -115,6 +122,7 @@ def make_context(
         archive=archive or NoArchive(),
         root=Path(base_url) if standin.lay is not None else Path(),
         find=find,
+        from_capture=capture is not None,
         pseudonym=pseudonym,
         **extra,
     )

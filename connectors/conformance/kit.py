@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.conformance import days, giving, golden, repeating, safety, strangeness, troubles
+from connectors.conformance import capturing, days, giving, golden, repeating, safety, strangeness, troubles
 from connectors.conformance.bench import Bench
 from connectors.conformance.check import Check, Verdict, hold, reached
 from connectors.contract import TIERS, Tier
@@ -21,6 +21,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     troubles.every_sign_in,
     repeating.repetition,
     repeating.replay,
+    capturing.capture,
     repeating.idempotence,
     repeating.coverage,
     days.windows,

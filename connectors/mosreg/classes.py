@@ -132,7 +132,7 @@ class ClassReader:
             attendances=attendances,
             marks=marks,
             other_marks=others,
-            homeworks=await self._client.homeworks(_homework_ids(lessons)),
+            homeworks=await self._client.homeworks(homework_ids(lessons)),
             teachers=await self._unknown_teachers(lessons),
             late=late,
             began=began,
@@ -238,7 +238,7 @@ def _late_items(late: Late | None, marks: MarksOfPiece, first: str) -> Iterator[
     return (item for item in late.schedule.items() if plain_key(item, "id") in wanted)
 
 
-def _homework_ids(lessons: Sequence[Any]) -> list[str]:
+def homework_ids(lessons: Sequence[Any]) -> list[str]:
     """The ids of what is set at lessons, each once, in the order of the lessons."""
     found: dict[str, None] = {}
     for item in lessons:

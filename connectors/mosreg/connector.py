@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from canonical.batch import Batch
+from connectors.captures import captured
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -21,6 +22,7 @@ from connectors.contract import (
 )
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError, SourceConfigError
 from connectors.mosreg.asking import settled, together
+from connectors.mosreg.captured import CapturedSchool
 from connectors.mosreg.checking import check
 from connectors.mosreg.classes import ClassReader
 from connectors.mosreg.client import Client, Listing, joined
@@ -80,6 +82,10 @@ class MyschoolConnector:
 
     async def read(self, window: Window) -> AsyncIterator[Unit]:
         """People, classes, courses and periods first; then the journal, class by class and stretch by stretch."""
+        if capture := captured(self._client.session):
+            async for unit in CapturedSchool(self._context, self._client, capture, window, self._school).units():
+                yield unit
+            return
         name = window.year.name
         years = await self._client.academic_years()
         year = year_of(years, window.year)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from connectors.captures import captured
 from connectors.contract import CheckLine, Context, OAuth, RemoteInstitution, Unit, Window
 from connectors.errors import (
     ConnectorError,
@@ -12,6 +13,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.partner_api.brand import Brand
+from connectors.partner_api.captured import CapturedReader, captured_account
 from connectors.partner_api.checking import checked
 from connectors.partner_api.client import Account, PartnerApi, attempt
 from connectors.partner_api.reading import Reader
@@ -65,9 +67,13 @@ class PartnerConnector:
             SourceConfigError: the account does not see the configured school.
 
         """
-        account = await self._api.account()
+        capture = captured(self._session)
+        account = await (captured_account(capture, self._api.account) if capture else self._api.account())
         school = school_of(self._context, account)
-        reader = Reader(self._context, self._api, window, school, account.at(school))
+        kind = CapturedReader if capture else Reader
+        reader = kind(self._context, self._api, window, school, account.at(school))
+        if isinstance(reader, CapturedReader) and capture:
+            reader.captured = capture
         async for unit in reader.units():
             yield unit
 

@@ -91,7 +91,7 @@ class Reader:
         lists = [*([(groups, listing)] if groups else []), *elsewhere]
         for _, items in elsewhere:
             self.places.update(mapper.places(items, year, college=self.college))
-        if groups is None and not elsewhere:
+        if groups is None and not elsewhere and not self.context.from_capture:
             raise AccessDeniedError(
                 f"source {self.context.source}: the account sees no group of the school {school}; "
                 "an administrator of the school can give it the right to see the classes"

@@ -15,10 +15,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from canonical.store import Store
 from canonical.store import runs as run_log
 from canonical.writing import whole_file
+from connectors.captures import paths_of
 from connectors.contract import CheckLine
 from connectors.errors import (
     AccessDeniedError,
     ArchiveError,
+    CaptureError,
     ConnectorError,
     ExpiredError,
     SignInNeededError,
@@ -27,6 +29,7 @@ from connectors.errors import (
 )
 from connectors.http import BRIEF
 from connectors.registry import connect
+from pipelines.capturing import survey
 from pipelines.importing import REPORT, Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
@@ -42,8 +45,11 @@ _STEPS: Final = {
     SourceConfigError.code: "configuration",
     AccessDeniedError.code: "rights",
     ArchiveError.code: "raw archive",
+    CaptureError.code: "captures",
 }
 """What has failed, by the error that ended a check."""
+
+_MOST_MISSING: Final = 12
 
 TEMPLATE: Final = """\
 # The configuration of svod. An unknown key is an error. Relative paths begin at this file.
@@ -151,6 +157,8 @@ async def check_all(work: Workplace, jobs: Sequence[SourceJob]) -> list[Checked]
     async def one(job: SourceJob) -> Checked:
         context = work.context(job)
         try:
+            if job.config.har:
+                return Checked(job, [_shown(job, line) for line in await survey(work, job)])
             connector = connect(context)
             try:
                 return Checked(job, [_shown(job, line) for line in await connector.check()])
@@ -187,6 +195,12 @@ def import_(
     since: Annotated[str | None, typer.Option(help="The first day to read, YYYY-MM-DD.")] = None,
     until: Annotated[str | None, typer.Option(help="The last day to read, YYYY-MM-DD.")] = None,
     full: Annotated[bool, typer.Option("--full", help="The whole academic year, everything anew.")] = False,
+    har: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="Read a browser's capture in place of the portal (one --source); may be a pattern."
+        ),
+    ] = None,
     accept_removals: Annotated[
         int | None, typer.Option(metavar="RUN", help="Apply the removals that RUN left to a person.")
     ] = None,
@@ -200,9 +214,30 @@ def import_(
     if request.since and request.until and request.since > request.until:
         raise typer.BadParameter("--since is later than --until")
     jobs = frame.jobs(institution or (), source or ())
+    if har:
+        if request.explicit or full:
+            raise typer.BadParameter("--har reads what was captured: leave out --since, --until and --full")
+        jobs = _of_capture(jobs, source or (), har)
     if not jobs:
         frame.complain(frame.nothing_configured(institution or ()))
     _finish(frame, _import_with_progress(frame, jobs, request))
+
+
+def _of_capture(jobs: Sequence[SourceJob], named: Sequence[str], patterns: Sequence[str]) -> list[SourceJob]:
+    """The one source that was named, to be read from files."""
+    if not named or len(jobs) != 1:
+        what = (
+            "name the source that was captured: --source" if not named else "a capture is of one source: name it alone"
+        )
+        raise typer.BadParameter(f"--har: {what}")
+    (job,) = jobs
+    if job.manifest.product(job.config.product).captures is None:
+        raise typer.BadParameter(f"--har: browser captures of {job.key} cannot be read")
+    try:
+        files = tuple(str(p) for p in paths_of(patterns, Path.cwd()))
+    except CaptureError as error:
+        raise typer.BadParameter(f"--har: {error}") from None
+    return [replace(job, config=job.config.model_copy(update={"har": files}))]
 
 
 def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:
@@ -241,6 +276,8 @@ def _finish(frame: Frame, result: dict[str, Any]) -> None:
     for one in result["sources"]:
         for entity, counts in one["entities"].items():
             rows.append([one["source"], entity, *(counts[c] or "" for c in ("received", "inserted", "updated", "unchanged", "quarantined", "removed"))])  # fmt: skip
+        if one.get("capture"):
+            _tell_capture(frame, one["source"], one["capture"])
         if one["error"]:
             message = without_source(one["error"]["message"], one["source"])
             frame.complain(f"{one['source']}: {one['status']}: {message}")
@@ -263,6 +300,15 @@ def _finish(frame: Frame, result: dict[str, Any]) -> None:
         )
         frame.say(f"run {result['run']}: {result['status']}")
     frame.status = FAILED if result["status"] != "ok" else WAITING if waiting else frame.status
+
+
+def _tell_capture(frame: Frame, source: str, capture: dict[str, Any]) -> None:
+    """What was found in a capture, and what was not."""
+    frame.say(f"{source}: {capture['answers']} captured answers read")
+    missing = capture["not_captured"]
+    if missing:
+        more = f" and {len(missing) - _MOST_MISSING} more" if len(missing) > _MOST_MISSING else ""
+        frame.say(f"{source}: not in the capture ({len(missing)}): {', '.join(missing[:_MOST_MISSING])}{more}")
 
 
 def _accept(frame: Frame, run: int) -> None:

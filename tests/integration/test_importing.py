@@ -232,7 +232,6 @@ def test_a_wrong_configuration_names_file_key_and_reason(tmp_path: Path, line: s
         ({"connector": "mosreg", "auth": TOKEN}, "remote_id is missing; connector mosreg needs it"),
         ({"connector": "files", "layout": "canonical"}, "path is missing; connector files needs it"),
         ({"connector": "asurso", "auth": TOKEN}, "auth: one of password is needed, given is kind 'token'"),
-        ({"connector": "dnevnik"}, "auth: one of token, oauth, password is needed, given is none"),
         ({"connector": "dnevnik", "auth": PASSWORD}, "auth.client_id is missing; connector dnevnik needs it for kind"),
         (
             {"connector": "mosreg", "product": "portal", "auth": PASSWORD | {"client_id": "hub"}},

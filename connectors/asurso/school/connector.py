@@ -56,6 +56,10 @@ _SERVER_ZONE: Final = 3
 
 def open_connector(context: Context) -> Connector:
     """The connector for the school module. Made within the event loop that uses it."""
+    if context.from_capture:
+        from connectors.asurso.school.captured import CapturedSchoolConnector  # noqa: PLC0415 - builds on this module
+
+        return CapturedSchoolConnector(context)
     return SchoolConnector(context)
 
 
@@ -93,7 +97,7 @@ class SchoolConnector:
                 yield failed(f"year/{window.year.name}", NotFoundError(why))
             return
         made, terms = curriculum(lists), Terms(lists, year)
-        for unit in _list_units(lists, made, terms, year):
+        for unit in list_units(lists, made, terms, year):
             yield unit
         run = Run(self._context, self._client, window, lists, made, terms, _about_reports(self._client.manner.about))
         asked = [*(a.origin for a in lists.answers()), *await run.prepare()]
@@ -216,7 +220,8 @@ def _needed(answer: Answered) -> Answered:
     return answer
 
 
-def _list_units(lists: Lists, made: Curriculum, terms: Terms, year: AcademicYear) -> Iterator[Unit]:
+def list_units(lists: Lists, made: Curriculum, terms: Terms, year: AcademicYear) -> Iterator[Unit]:
+    """What the lists say of the school."""
     context = digest_of(lists.answers())
     everything = [a.origin for a in lists.answers()]
     yield ready("staff", Reading(everything, partial(structure.staff, lists)))

@@ -1,0 +1,350 @@
+"""Reads a browser's capture of the partner API: the windows that a person has paged to, in place of our own.
+
+Lessons, marks and the attendance log are captured each in windows of its own. Days are cut so that each stretch is
+answered by one answer of lessons and one of marks, the newest; what stands in no captured lesson is read by itself, and
+what it points at may wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from canonical.batch import Batch
+from canonical.coverage import Scope, Selector
+from canonical.entities import Course, Lesson, PeriodMark, Record, Work
+from canonical.years import Stretch
+from connectors.captured_days import covers, cut, parts_of
+from connectors.captured_requests import day_of
+from connectors.captures import Captured, Kept, Run
+from connectors.contract import Reading, Unit
+from connectors.errors import ConnectorError, NotCapturedError
+from connectors.http import Answer
+from connectors.partner_api.asking import Asker
+from connectors.partner_api.client import Account
+from connectors.partner_api.journal import Bells, View, journal_batch, lesson_keys
+from connectors.partner_api.mapper import Place, Taught, course_key, items_of, key_of, listed
+from connectors.partner_api.people import Roster, users_of
+from connectors.partner_api.reading import Reader
+from connectors.partner_api.wire import id_of
+
+_ANY_DAYS: Final = "2000-01-01/2000-01-01"
+
+_UNTOLD: Final = {
+    "courses": ("teachers",),
+    "groups": ("curator",),
+    "lessons": ("starts_at", "ends_at", "status"),
+    "people": ("birth_date", "sex"),
+    "works": ("kind", "weight"),
+}
+"""What other lists tell than the one that brings a record."""
+
+
+async def captured_account(captured: Captured, account: Callable[[], Any]) -> Account:
+    """Whose capture it is; where that was not captured, the schools that it speaks of."""
+    try:
+        found: Account = await account()
+    except NotCapturedError:
+        asked = captured.every("get /v2/schools/[0-9]+(/.*)?")
+        schools = {k.asked.place.split("/")[3] for k in asked}
+        return Account(None, frozenset(), {s: s for s in schools} if len(schools) == 1 else {}, ())
+    return found
+
+
+class CapturedAsker(Asker):
+    """Asks a capture. Logins are taken from whichever answers hold them."""
+
+    captured: Captured
+
+    async def births(self, answers: Iterable[Answer]) -> tuple[Answer, ...]:
+        users = set(users_of(answers))
+        found = []
+        for kept in self.captured.every("post /v2/users/many|get /v2/users/[0-9]+") if users else ():
+            answer = self.captured.take(kept)
+            said = answer.json()
+            if isinstance(said, list):
+                answer = cut(answer, lambda item: key_of(item) in users)
+                said = answer.json()
+            if said and (isinstance(said, list) or key_of(said) in users):
+                found.append(answer)
+                self.read.append(answer.origin)
+        return tuple(found)
+
+
+class CapturedReader(Reader):
+    """A reading of what was captured. Nothing of the school as a whole is taken to be complete."""
+
+    captured: Captured
+    _all_lessons = True
+
+    async def units(self) -> AsyncIterator[Unit]:
+        self.whole = False
+        asker = CapturedAsker(self.api)
+        asker.captured = self.captured
+        self.asker = asker
+        async for unit in super().units():
+            yield replace(unit, read=partial(self._read, unit))
+
+    async def _read(self, unit: Unit) -> Reading:
+        reading = await unit.read()
+        return replace(reading, make=partial(self._as_captured, reading))
+
+    def _as_captured(self, reading: Reading) -> Batch:
+        """What cannot be told from other lists stays as it stands; nothing is covered that depends on lists left out."""
+        batch = reading.make()
+        batch.untold = dict(_UNTOLD)
+        of_periods = any(isinstance(r, PeriodMark) for _, rows in batch.blocks for r in rows)
+        if of_periods and not self._lessons_known:
+            known = {course_key(*pair) for pair in (*self.courses, *self.teachers)}
+            _keep(batch, lambda r: not isinstance(r, Course) or r.key in known)
+        if not self.work_types:
+            batch.blocks = [(o, [_without_kind(r) for r in records]) for o, records in batch.blocks]
+        if "groups" in self.asker.unsure:
+            batch.scopes = [s for s in batch.scopes if s.selector is not Selector.INSTITUTION]
+        return batch
+
+    async def _closing(self) -> AsyncIterator[Unit]:
+        nothing: tuple[Unit, ...] = ()
+        for unit in nothing:
+            yield unit
+
+    async def _roster(self, group: str) -> Roster | None:
+        """The pupils of a group by whichever of the two lists was captured; one alone does not tell who is no more."""
+        if (whole := await self._roster_of_both(group)) is not None:
+            return whole
+        for ask in (self.api.students, self.api.persons):
+            found = await self._if_captured(listed(ask(group)))
+            if found is not None:
+                alone = HalfRoster(group, found, found)
+                self.members[group] = alone.members(self.staff)
+                return alone
+        return await super()._roster(group)
+
+    async def _roster_of_both(self, group: str) -> Roster | None:
+        for ask in (self.api.students, self.api.persons):
+            if await self._if_captured(listed(ask(group))) is None:
+                return None
+        return await super()._roster(group)
+
+    @staticmethod
+    async def _if_captured(call: Any) -> Answer | None:
+        try:
+            answer: Answer = await call
+        except ConnectorError:
+            return None
+        return answer
+
+    # -- journals ------------------------------------------------------------------------------------------------
+
+    async def _journals(self) -> AsyncIterator[Unit]:
+        """Every group whose lessons or marks were captured, save those of another school; then the attendance log."""
+        foreign = self._foreign()
+        asked = self.captured.every("get /v2/edu-groups/[0-9]+/(lessons|marks)/.*")
+        found = {k.asked.place.split("/")[3] for k in asked} - foreign
+        for group in sorted(found - self.places.keys()):
+            self.places[group] = Place(None)
+        self._logged: set[str] = set()
+        queue = [g for g in self.places if self._is_by_itself(g) or g in found]
+        for group in queue:  # grows by metagroups that only lessons show
+            async for unit in self._journal(group, queue):
+                yield unit
+        async for unit in self._loose_log():
+            yield unit
+
+    def _foreign(self) -> set[str]:
+        """Groups that stand in the captured list of another school, and in none of this one's."""
+        found: set[str] = set()
+        for kept in self.captured.every("get /v2/schools/[0-9]+/edu-groups"):
+            if kept.asked.place.split("/")[3] != self.school:
+                found |= {key for item in items_of(self.captured.take(kept)) if (key := key_of(item))}
+        return found - self.places.keys()
+
+    @property
+    def _lessons_known(self) -> bool:
+        """Whether all lessons up to now were captured: else it is not known which courses there are."""
+        return self._all_lessons and "groups" not in self.asker.unsure
+
+    async def _journal(self, group: str, queue: list[str]) -> AsyncIterator[Unit]:
+        lessons = self.captured.runs(f"/v2/edu-groups/{group}/lessons/{_ANY_DAYS}")
+        marks = self.captured.runs(f"/v2/edu-groups/{group}/marks/{_ANY_DAYS}")
+        if not lessons:
+            self._all_lessons = False
+        if not lessons and not marks:
+            if self.places[group].kind != "subgroup":
+                yield self._missing(f"lessons {group}")
+            return
+        bells, told = await self._bells_of(group)
+        year = Stretch(self.year.start, self.year.end)
+        pieces: list[tuple[Stretch, Run | None, Run | None, bool]] = [
+            (p.days, p.runs.get("lessons"), p.runs.get("marks"), True)
+            for p in parts_of({"lessons": lessons, "marks": marks}, year)
+        ]
+        for run in lessons:
+            pieces += [(run.days, run, None, False)] if not run.complete else []
+        for run in marks:
+            pieces += [(run.days, None, run, False)] if not run.complete else []
+        until = min(self.year.end, self.context.today())
+        held = [days for days, said, _, complete in pieces if said and complete]
+        self._all_lessons = self._all_lessons and covers(held, Stretch(self.year.start, until))
+        taught = Taught(whole=False)
+        views: list[tuple[Stretch, Answer | None, Answer | None, bool]] = []
+        for days, said, marked, complete in pieces:
+            answer = self._cut(said, days) if said else None
+            if answer:
+                taught.take(items_of(answer), answer.origin)
+            views.append((days, answer, self.captured.answers(marked)[0] if marked else None, complete))
+        yield await self._courses(group, taught, queue, told)
+        view = View(
+            self.context.zone,
+            self.context.scale,
+            self.work_types,
+            bells,
+            self._family(group),
+            (frozenset(queue) - {group}) & taught.groups(),
+        )
+        here = {k for _, answer, _, _ in views if answer for k in (key_of(i) for i in items_of(answer)) if k}
+        for days, answer, marked_answer, complete in views:
+            name = f"lessons {group} {days.start} {days.end}"
+            if answer is None and not complete:
+                name = f"marks {group} {days.start} {days.end}"
+            if answer and items_of(answer) and marked_answer is None:
+                yield self._missing(f"marks {group} {days.start}…{days.end}")
+            read = partial(self._read_stretch, view, days, answer, marked_answer, frozenset(here), complete=complete)
+            yield Unit(name, read)
+
+    def _missing(self, name: str) -> Unit:
+        async def read() -> Reading:
+            raise NotCapturedError(f"not in the capture: {name}")
+
+        return Unit(name, read)
+
+    def _cut(self, run: Run, days: Stretch) -> Answer:
+        (answer,) = self.captured.answers(run)
+        items_of(answer)
+
+        def is_inside(item: Any) -> bool:
+            day = day_of(item.get("date")) if isinstance(item, dict) else None
+            return day is None or days.start <= day <= days.end
+
+        return cut(answer, is_inside)
+
+    async def _read_stretch(
+        self,
+        view: View,
+        days: Stretch,
+        lessons: Answer | None,
+        marks: Answer | None,
+        captured_lessons: frozenset[str],
+        *,
+        complete: bool,
+    ) -> Reading:
+        own = lessons or (marks and _empty(marks))
+        assert own is not None  # noqa: S101 - a stretch is answered by one of the two at least
+        keys = {k for item in items_of(own) if (k := key_of(item))}
+        works = {w for item in items_of(own) for w in _works(item)}
+
+        def belongs(item: Any) -> bool:
+            lesson, work = id_of(item, "lesson"), id_of(item, "work")
+            if lesson in keys or work in works:
+                return True
+            return lessons is None and lesson not in captured_lessons
+
+        marked = cut(marks, belongs) if marks else None
+        wanted = lesson_keys(view, own) if lessons else []
+        logs, noted = self._logs(wanted)
+        told_all = marked is not None and noted >= set(wanted)
+        holds = {"lessons", "works"} if lessons else set()
+        holds |= {"marks"} if marks or not items_of(own) else set()
+        holds |= {"attendance"} if lessons and noted >= set(wanted) else set()
+
+        def make() -> Batch:
+            batch = journal_batch(view, own, marked, logs, days)
+            if not told_all:
+                batch.blocks = [(o, [_unless_planned(r) for r in records]) for o, records in batch.blocks]
+            batch.scopes = [s for s in batch.scopes if complete and s.entity in holds]
+            if complete and lessons and "attendance" not in holds:
+                batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(noted & set(wanted))))
+            return batch
+
+        return Reading([a for a in (lessons, marks, *logs) if a], make)
+
+    # -- the attendance log --------------------------------------------------------------------------------------
+
+    def _logs(self, lessons: Iterable[str]) -> tuple[list[Answer], set[str]]:
+        """What the log says of lessons, each by the newest answer that was asked for it; and of which it says anything."""
+        by_answer: dict[int, tuple[Kept, set[str]]] = {}
+        found: set[str] = set()
+        newest = self._newest_log()
+        for lesson in lessons:
+            if lesson in newest:
+                kept = newest[lesson]
+                by_answer.setdefault(kept.order, (kept, set()))[1].add(lesson)
+                found.add(lesson)
+        self._logged |= found
+        answers = [
+            cut(self.captured.take(kept), partial(_is_of, some)) for _, (kept, some) in sorted(by_answer.items())
+        ]
+        return answers, found
+
+    def _newest_log(self) -> dict[str, Kept]:
+        asked = self.captured.every("get /v2/lesson-log-entries")
+        return {lesson: k for k in asked for lesson in k.asked.chosen.get("lessons", ())}
+
+    async def _loose_log(self) -> AsyncIterator[Unit]:
+        """Entries of the log for lessons that were not captured."""
+        rest = sorted(self._newest_log().keys() - self._logged)
+        if not rest:
+            return
+        logs, found = self._logs(rest)
+        empty = _empty(logs[0])
+        view = View(self.context.zone, self.context.scale, self.work_types, Bells(), (), frozenset())
+
+        def make() -> Batch:
+            batch = journal_batch(view, empty, None, logs, Stretch(self.year.start, self.year.end))
+            batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(found)))
+            return batch
+
+        yield Unit("attendance log", partial(_ready, Reading(logs, make)))
+
+
+class HalfRoster(Roster):
+    """The pupils of a group by one list only."""
+
+    def is_readable(self) -> bool:
+        return False
+
+
+async def _ready(reading: Reading) -> Reading:
+    return reading
+
+
+def _is_of(lessons: set[str], entry: Any) -> bool:
+    return id_of(entry, "lesson") in lessons
+
+
+def _empty(answer: Answer) -> Answer:
+    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
+
+
+def _works(lesson: Any) -> Sequence[str]:
+    works = lesson.get("works") if isinstance(lesson, dict) else None
+    return [k for w in works if (k := key_of(w))] if isinstance(works, list) else []
+
+
+def _keep(batch: Batch, keep: Callable[[Record], bool]) -> None:
+    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
+
+
+def _unless_planned(record: Record) -> Record:
+    """A lesson without a sign of having been held: whether it was, is not known where marks or the log are missing."""
+    if isinstance(record, Lesson) and record.status == "planned":
+        return msgspec.structs.replace(record, status=None)
+    return record
+
+
+def _without_kind(record: Record) -> Record:
+    return msgspec.structs.replace(record, kind=None) if isinstance(record, Work) else record

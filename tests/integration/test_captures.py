@@ -1,0 +1,545 @@
+"""Browser captures from end to end: what a person has paged to in the portal's own windows is in the store, and no more."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canonical.entities import ENTITIES
+from connectors.archive import NoArchive
+from connectors.asurso.school.signin import hashed
+from connectors.captures import Capture
+from connectors.conformance.bench import Bench
+from connectors.conformance.capturing import Recorder, captured_in
+from connectors.conformance.harness import differences
+from connectors.contract import Product
+from connectors.registry import manifest
+from connectors.standins.server import StandIn
+from tests.browsing import SECRET, Browser
+from tests.sites import Installation
+
+SINCE, UNTIL = date(2026, 9, 28), date(2026, 11, 13)
+CORE, PLAN = "/api/ej/core/teacher/v1", "/api/ej/plan/teacher/v1"
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection can be made, nor any name be looked up."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a capture is read without the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def dotted(day: date) -> str:
+    return day.strftime("%d.%m.%Y")
+
+
+# -- how people page -------------------------------------------------------------------------------------------------
+
+
+def lists_of_myschool(browser: Browser, school: str) -> list[dict[str, Any]]:
+    """The lists of the school as its pages ask for them; gives the groups."""
+    noise = {"pid": "1", "_": "1760000000000", "access_token": SECRET}
+    browser.ask("/core/api/academic_years", noise)
+    browser.ask(f"{CORE}/teacher_profiles", {"school_id": school, "page": 1, "per_page": 300} | noise)
+    classes = browser.ask(f"{CORE}/class_units", {"academic_year_id": 14, "page": 1, "per_page": 1000})
+    groups: list[dict[str, Any]] = []
+    while True:
+        page = browser.ask(
+            "/jersey/api/groups",
+            {"academic_year_id": 14, "school_id": school, "page": len(groups) // 4 + 1, "per_page": 4} | noise,
+        )
+        groups += page
+        if len(page) < 4:
+            break
+    browser.ask(f"{CORE}/attestation_periods_schedules", {"page": 1, "per_page": 50})
+    browser.ask(
+        f"{CORE}/control_forms",
+        {"academic_year_id": 14, "school_id": school, "with_deleted": "true", "page": 1, "per_page": 500},
+    )
+    flags = {f"with_{f}": "true" for f in ("groups", "archived_groups", "final_marks", "deleted", "transferred")}
+    for one in classes:
+        browser.ask(
+            f"{CORE}/student_profiles",
+            {"academic_year_id": 14, "class_unit_ids": one["id"], "page": 1, "per_page": 200} | flags,
+        )
+    return groups
+
+
+def week_of_myschool(browser: Browser, group: int, since: date, until: date) -> None:
+    items = browser.ask(
+        f"{PLAN}/schedule_items",
+        {
+            "academic_year_id": 14,
+            "group_ids": group,
+            "from": dotted(since),
+            "to": dotted(until),
+            "page": 1,
+            "per_page": 100,
+        },
+    )
+    ids = ",".join(str(h["id"]) for i in items for h in i.get("homeworks_to_give") or ())
+    if ids:
+        browser.ask(f"{CORE}/homeworks", {"ids": ids, "page": 1, "per_page": 300})
+    browser.ask(
+        f"{CORE}/attendances",
+        {
+            "group_ids": group,
+            "academic_year_id": 14,
+            "start_at": dotted(since),
+            "stop_at": dotted(until),
+            "page": 1,
+            "per_page": 300,
+        },
+    )
+
+
+def marks_of_myschool(browser: Browser, group: int, since: date, until: date) -> None:
+    browser.ask(
+        f"{CORE}/marks",
+        {
+            "group_ids": group,
+            "created_at_from": dotted(since),
+            "created_at_to": dotted(until),
+            "with_non_numeric_entries": "true",
+            "page": 1,
+            "per_page": 300,
+        },
+    )
+
+
+def page_through_myschool(standin: StandIn, browser: Browser) -> None:
+    groups = lists_of_myschool(browser, standin.remote_id)
+    browser.ask(f"{PLAN}/calendar_plans", {"academic_year_id": 14, "group_id": ",".join(str(g["id"]) for g in groups)})
+    for group in groups:
+        for since, until in browser.weeks(date(2026, 9, 1), date(2026, 11, 15)):
+            week_of_myschool(browser, group["id"], since, until)
+        for since, until in ((date(2026, 9, 1), date(2026, 9, 30)), (date(2026, 10, 1), date(2026, 11, 30))):
+            marks_of_myschool(browser, group["id"], since, until)
+
+
+def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
+    school = standin.remote_id
+    browser.ask("/v2.0/users/me/context", {"access_token": SECRET})
+    for what in ("teachers", "subjects", "timetables"):
+        browser.ask(f"/v2.0/schools/{school}/{what}")
+    browser.ask(f"/v2/work-types/{school}", {"_": "1"})
+    groups = browser.ask(f"/v2/schools/{school}/edu-groups")
+    for teacher in browser.ask(f"/v2/schools/{school}/teachers"):
+        browser.ask(f"/v2/persons/{teacher['Id']}/school-memberships")
+    for group in groups:
+        at = f"/v2.0/edu-groups/{group['id_str']}"
+        for what in ("students", "reporting-periods", "timetables", "classteacher", "final-marks"):
+            browser.ask(f"{at}/{what}")
+        users = [p["userId"] for p in browser.ask(f"{at}/persons", {"includeArchive": "true"})]
+        browser.ask("/v2/users/many", method="POST", body=users)
+        for since, until in browser.weeks(SINCE, UNTIL):
+            lessons = browser.ask(f"{at}/lessons/{since}T00:00:00/{until}T23:59:59") or []
+            keys = [lesson["id_str"] for lesson in lessons]
+            for some in (keys[:5], keys[5:]):
+                if some:
+                    browser.ask("/v2/lesson-log-entries", {"lessons": some})
+        for since, until in ((SINCE, date(2026, 10, 15)), (date(2026, 10, 16), UNTIL)):
+            browser.ask(f"{at}/marks/{since}/{until}")
+
+
+def page_through_spo(standin: StandIn, browser: Browser) -> None:
+    for what in ("departments/all", "student-groups/all", "employees/all"):
+        browser.ask(f"/services/people/{what}", {"_": "17"})
+    for what in ("subjects/flatten", "specialties", "calendars/all"):
+        browser.ask(f"/services/plan/{what}")
+    page, had = 0, 1
+    while had:
+        said = browser.ask(
+            "/services/people/students",
+            {"isActive": "true", "isEsia": "false", "orderBy": "+fullName", "pageIndex": page, "pageSize": 7},
+        )
+        had, page = len(said["students"]), page + 1
+    for group in browser.ask("/services/journal/gradebook/student-groups"):
+        browser.ask(f"/services/reports/curator/group-attestation/{group['id']}")
+        for book in browser.ask(f"/services/journal/gradebook/{group['id']}/entries"):
+            for subject in book["scheduleSubjects"]:
+                browser.ask(f"/services/journal/gradebook/{book['id']}/subjects/{subject['id']}")
+
+
+def signed_in_myschool(standin: StandIn) -> Browser:
+    token = standin.auth["token"]["token"]
+    browser = Browser(
+        standin, {"Auth-Token": token, "Authorization": f"Bearer {token}", "aid": "14"}, prefix="/proxy/a1"
+    )
+    profile = browser.ask("/api/ej/acl/v1/mod-acl/users/profile_info")[0]
+    browser.headers |= {"Profile-Id": str(profile["id"]), "Profile-Type": profile["type"]}
+    return browser
+
+
+def signed_in_dnevnik(standin: StandIn) -> Browser:
+    return Browser(standin, {"Access-Token": standin.auth["token"]["token"]})
+
+
+def signed_in_spo(standin: StandIn) -> Browser:
+    import base64
+    import hashlib
+
+    account = standin.auth["password"]
+    browser = Browser(
+        standin, {"X-Requested-With": "XMLHttpRequest", "Referer": "http://127.0.0.1/", "Origin": "http://127.0.0.1"}
+    )
+    hashed = base64.b64encode(hashlib.sha256(account["password"].encode()).digest()).decode()
+    browser.ask(
+        "/services/security/login",
+        method="POST",
+        body={"login": account["login"], "password": hashed, "isRemember": False},
+    )
+    return browser
+
+
+PORTALS: list[tuple[str, str, Callable[[StandIn], Browser], Callable[[StandIn, Browser], None]]] = [
+    ("mosreg", "myschool", signed_in_myschool, page_through_myschool),
+    ("dnevnik", "api", signed_in_dnevnik, page_through_dnevnik),
+    ("asurso", "spo", signed_in_spo, page_through_spo),
+]
+
+
+@pytest.mark.parametrize(("connector", "product", "sign_in", "page_through"), PORTALS, ids=[p[1] for p in PORTALS])
+def test_what_was_paged_to_in_other_windows_is_read_as_the_portal_would_be(
+    connector: str, product: str, sign_in: Callable[..., Browser], page_through: Callable[..., None]
+) -> None:
+    bench = Bench(connector, product)
+    standin = bench.standin()
+    browser = sign_in(standin)
+    page_through(standin, browser)
+    browser.noise()
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.error is None
+    assert not trial.visits.asked
+    truth = list(standin.truth())
+    wanted = {e for e in ENTITIES if bench.product.capabilities.get(e)}
+    lines = [x for x in differences(truth, trial.got.records, standin.institution.zone) if x.split()[0] in wanted]
+    assert not lines[:5], (len(lines), lines[:5])
+    failed = {n: e for n, e in trial.got.failed.items() if e.code != "not_captured"}
+    assert not failed
+
+
+def test_weeks_of_diaries_of_the_school_module_are_read_with_the_reports_that_were_opened() -> None:
+    bench = Bench("asurso", "school")
+    standin = bench.standin()
+    account = standin.auth["password"]
+    recorder = Recorder(standin.app, standin.institution.now)
+    standin.app = recorder
+    bench.read(standin)  # the reports, as a browser would open them
+    opened = [e for e in recorder.entries if "/student/diary?" not in e["request"]["url"]]
+    pupils = {
+        u.split("studentId=")[1].split("&")[0]
+        for e in recorder.entries
+        if "/student/diary?" in (u := e["request"]["url"])
+    }
+    year = next(
+        u.split("yearId=")[1].split("&")[0] for e in recorder.entries if "yearId=" in (u := e["request"]["url"])
+    )
+    standin.app = recorder.app
+    browser = Browser(
+        standin, {"Referer": "http://127.0.0.1", "X-Requested-With": "XMLHttpRequest", "Origin": "http://127.0.0.1"}
+    )
+    browser.ask("/webapi/logindata")
+    (school,) = [
+        s for s in browser.ask("/webapi/schools/search", {"name": standin.remote_id}) if standin.remote_id in s.values()
+    ]
+    given = browser.ask("/webapi/auth/getdata", method="POST")
+    pw, pw2 = hashed(account["password"], str(given["salt"]))
+    form = {
+        "loginType": "1",
+        "scid": school["id"],
+        "un": account["login"],
+        "pw": pw,
+        "pw2": pw2,
+        "lt": given["lt"],
+        "ver": given["ver"],
+    }
+    browser.headers["at"] = browser.ask("/webapi/login", method="POST", form=form)["at"]
+    for pupil in sorted(pupils):
+        for since, until in browser.weeks(date(2026, 9, 28), date(2026, 11, 15)):
+            asked = {"studentId": pupil, "yearId": year, "vers": "17", "withLaAssigns": "true"}
+            days = {"weekStart": f"{since}", "weekEnd": f"{until}"}
+            assert browser.ask("/webapi/student/diary", asked | days)
+    with captured_in(bench.product, opened, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.error is None
+    truth = list(standin.truth())
+    lines = differences(truth, trial.got.records, standin.institution.zone)
+    assert not lines[:5], (len(lines), lines[:5])
+
+
+# -- the command line ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def myschool(tmp_path: Path) -> tuple[Installation, StandIn, Browser]:
+    standin = Bench("mosreg").standin()
+    place = Installation(tmp_path, now="2026-11-20T18:00:00+03:00").institution("kolomna")
+    place.source("portal", "mosreg", remote_id=standin.remote_id)  # no auth: nobody can sign in but in a browser
+    return place, standin, signed_in_myschool(standin)
+
+
+def rows(place: Installation, entity: str) -> dict[str, dict[str, Any]]:
+    return {r["key"]: r for r in place.export()[entity]}
+
+
+@pytest.mark.usefixtures("offline")
+def test_weeks_add_up_wait_for_what_they_point_at_and_hold_no_secret(
+    myschool: tuple[Installation, StandIn, Browser], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, standin, browser = myschool
+    groups = lists_of_myschool(browser, standin.remote_id)
+    lists = len(browser.entries)
+    group = groups[0]["id"]
+    week_of_myschool(browser, group, date(2026, 10, 5), date(2026, 10, 11))
+    marks_of_myschool(browser, group, date(2026, 10, 5), date(2026, 10, 11))
+    first_week = len(browser.entries)
+    week_of_myschool(browser, group, date(2026, 10, 12), date(2026, 10, 18))
+    marks_of_myschool(browser, group, date(2026, 10, 12), date(2026, 10, 18))
+    browser.noise()
+    journal = browser.save(tmp_path / "week-1.har", entries=browser.entries[lists + 5 : first_week + 5])
+    told = place.json("import", "--source", "portal", "--har", str(journal), status=3)
+    assert told["status"] == "ok"
+    assert told["sources"][0]["capture"]["not_captured"]
+    assert not rows(place, "lessons")  # their course has not come yet
+    place.run(
+        "import",
+        "--source",
+        "portal",
+        "--har",
+        str(browser.save(tmp_path / "lists.har", entries=browser.entries[: lists + 5])),
+    )
+    first = rows(place, "lessons")
+    truth = {r.key: r for r in standin.truth()}
+    assert first
+    assert all("2026-10-05" <= r["date"] <= "2026-10-11" and r["course"] == str(group) for r in first.values())
+    assert len(first) == sum(
+        getattr(r, "course", None) == str(group) and "2026-10-05" <= getattr(r, "date", "") <= "2026-10-11"
+        for r in truth.values()
+        if hasattr(r, "number") and hasattr(r, "date")
+    )
+    assert not place.json("quarantine", "list")["quarantine"]
+    place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "all.har")))
+    both = rows(place, "lessons")
+    assert first.keys() < both.keys()
+    before = place.export()
+    again = place.json("import", "--source", "portal", "--har", str(tmp_path / "*.har"))
+    counts = [c for e in again["sources"][0]["entities"].values() for c in (e["inserted"], e["updated"], e["removed"])]
+    assert not any(counts)
+    assert place.export() == before
+    checked = place.run("check", status=1)  # nobody can sign in
+    assert "auth" in checked.stderr
+    replayed = place.json("replay", status=None)
+    assert not any(
+        e["removed"] or e["updated"] or e["inserted"] for e in replayed["sources"][0]["entities"].values()
+    ), replayed
+    from zstandard import ZstdDecompressor
+
+    kept = b"".join(ZstdDecompressor().decompress(f.read_bytes()) for f in (tmp_path / "raw").rglob("*.zst"))
+    store = b"".join(f.read_bytes() for f in tmp_path.glob("svod.db*"))
+    told_all = json.dumps([told, again, replayed]) + checked.stdout + checked.stderr
+    for secret in (SECRET, standin.auth["token"]["token"]):
+        assert secret.encode() not in kept + store
+        assert secret not in told_all
+    assert kept
+
+
+@pytest.mark.usefixtures("offline")
+def test_an_older_capture_changes_nothing_that_a_newer_one_has_told(
+    myschool: tuple[Installation, StandIn, Browser], tmp_path: Path
+) -> None:
+    place, standin, browser = myschool
+    groups = lists_of_myschool(browser, standin.remote_id)
+    group = groups[0]["id"]
+    week_of_myschool(browser, group, date(2026, 10, 5), date(2026, 10, 11))
+    marks_of_myschool(browser, group, date(2026, 10, 5), date(2026, 10, 11))
+    newer = browser.save(tmp_path / "newer.har")
+    older_entries = json.loads(json.dumps(browser.entries))
+    changed = 0
+    for entry in older_entries:
+        entry["startedDateTime"] = "2026-10-11T10:00:00+03:00"
+        content = entry["response"]["content"]
+        if "/marks" in entry["request"]["url"] and content.get("text"):
+            items = json.loads(content["text"])
+            for item in items:
+                changed += item["name"] == "5"
+                item["name"] = "2" if item["name"] == "5" else item["name"]
+            if items:
+                items.append({**items[0], "id": 999999, "schedule_lesson_id": items[0]["schedule_lesson_id"]})
+            content["text"] = json.dumps(items)
+    older = browser.save(tmp_path / "older.har", entries=older_entries)
+    assert changed
+    place.run("import", "--source", "portal", "--har", str(newer))
+    before = place.export()
+    place.run("import", "--source", "portal", "--har", str(older))
+    assert place.export() == before
+    other = Installation(tmp_path / "other", now=place.now).institution("kolomna")
+    other.source("portal", "mosreg", remote_id=standin.remote_id, har="../*er.har")
+    other.run("import")
+    assert other.export() == before
+    shown = other.run("check")
+    assert "2026-10-05…2026-10-11" in shown.stdout
+    assert "not in the capture" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--har", "a.har"), "name the source that was captured"),
+        (("--source", "portal", "--source", "second", "--har", "a.har"), "a capture is of one source"),
+        (("--source", "drop", "--har", "a.har"), "browser captures of kolomna/drop cannot be read"),
+        (("--source", "portal", "--har", "nothing*.har"), "there is no such file"),
+        (("--source", "portal", "--har", "a.har", "--since", "2026-09-01"), "leave out --since"),
+    ],
+)
+def test_wrong_usage_of_a_capture_is_told(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    place = Installation(tmp_path).institution("kolomna")
+    place.source("portal", "mosreg", remote_id="11").source("second", "dnevnik")
+    place.source("drop", "files", layout="canonical", path="drop")
+    (tmp_path / "a.har").write_text('{"log": {"entries": []}}')
+    assert words in " ".join(place.run("import", *arguments, status=2).stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"log": {"entries": [{"request": {}}, {"reque', "is cut off"),
+        ("<html>", "is not a HAR file, or is damaged"),
+        ('{"a": 1}', "this is no HAR file"),
+        ('{"log": {"entries": []}}', "no answer of"),
+        ("", "is"),
+    ],
+)
+def test_a_file_that_is_no_capture_is_told_with_what_to_do(tmp_path: Path, text: str, words: str) -> None:
+    place = Installation(tmp_path).institution("kolomna").source("portal", "mosreg", remote_id="11")
+    (tmp_path / "a.har").write_text(text)
+    done = place.run("import", "--source", "portal", "--har", "a.har", status=1)
+    assert "a.har" in done.stderr
+    assert words in done.stderr
+    assert "save" in done.stderr
+
+
+def test_packed_and_encoded_answers_are_read_and_writes_are_not(tmp_path: Path) -> None:
+    import base64
+    import gzip
+
+    product: Product = manifest("mosreg").product(None)
+    url = f"https://authedu.mosreg.ru{CORE}/academic_years"
+    body = b'[{"id": 14, "name": "2026/2027", "begin_date": "2026-09-01"}]'
+
+    def entry(content: dict[str, Any], method: str = "GET", at: str = "2026-10-01T10:00:00Z") -> dict[str, Any]:
+        return {
+            "startedDateTime": at,
+            "request": {"method": method, "url": url},
+            "response": {"status": 200, "content": content},
+        }
+
+    packed = {"text": base64.b64encode(gzip.compress(body)).decode(), "encoding": "base64", "mimeType": "text/plain"}
+    written = {"text": '{"id": 1}', "mimeType": "application/json"}
+    log = {
+        "log": {
+            "entries": [entry(packed), entry(written, "POST"), entry({"text": "[{", "mimeType": "application/json"})]
+        }
+    }
+    (tmp_path / "a.har").write_bytes(b"\xef\xbb\xbf" + json.dumps(log).encode())
+    capture = Capture.of_files(product, [tmp_path / "a.har"])
+    assert [capture.body(k) for k in capture.kept] == [body]
+    assert capture.passed == {"of other addresses": 1, "other than data": 1}
+    capture.close()
+    assert isinstance(NoArchive().put(body), str)
+
+
+# -- what is a part, and whose it is ---------------------------------------------------------------------------------
+
+
+def covered(trial: Any, entity: str) -> set[tuple[str | None, str | None, str | None]]:
+    return {(s.selector_key, s.start, s.end) for _, b in trial.got.batches for s in b.scopes if s.entity == entity}
+
+
+def test_only_what_was_answered_completely_is_covered(myschool: tuple[Installation, StandIn, Browser]) -> None:
+    _, standin, browser = myschool
+    groups = lists_of_myschool(browser, standin.remote_id)
+    by_count = sorted(groups, key=lambda g: -g["student_count"])
+    whole, paged, of_teacher, searched = (g["id"] for g in by_count[:4])
+    days = (date(2026, 9, 28), date(2026, 10, 25))
+    week_of_myschool(browser, whole, *days)
+    marks_of_myschool(browser, whole, *days)
+    asked = {
+        "group_ids": paged,
+        "created_at_from": dotted(days[0]),
+        "created_at_to": dotted(days[1]),
+        "with_non_numeric_entries": "true",
+    }
+    pages = [browser.ask(f"{CORE}/marks", {**asked, "page": n, "per_page": 5}) for n in (1, 2)]
+    assert all(len(p) == 5 for p in pages)  # there are more
+    items = browser.ask(
+        f"{PLAN}/schedule_items",
+        {
+            "academic_year_id": 14,
+            "group_ids": of_teacher,
+            "from": days[0].isoformat(),
+            "to": days[1].isoformat(),
+            "page": 1,
+            "per_page": 500,
+        },
+    )
+    browser.entries[-1]["request"]["url"] = browser.entries[-1]["request"]["url"].replace(
+        f"group_ids={of_teacher}", "teacher_id=6001"
+    )
+    week_of_myschool(browser, searched, *days)
+    for entry in browser.entries:
+        if f"group_ids={searched}" in entry["request"]["url"]:
+            entry["request"]["url"] += "&search=abc"
+    with captured_in(Bench("mosreg").product, browser.entries) as capture:
+        trial = Bench("mosreg").read(Bench("mosreg").standin(), capture=capture)
+    got = trial.got.records
+    assert {r["id"] for p in pages for r in p if r["name"] != "н"} <= {int(k) for k in got["marks"]}
+    assert {str(i["id"]) for i in items} <= got["lessons"].keys()
+    assert any(lesson.course == str(searched) for lesson in got["lessons"].values())
+    span = (days[0].isoformat(), days[1].isoformat())
+    assert {s[1:] for s in covered(trial, "lessons")} == {span}
+    places = {k for k, *_ in covered(trial, "lessons")} | {k for k, *_ in covered(trial, "marks")}
+    assert not places & {str(paged), str(of_teacher), str(searched)}
+    assert covered(trial, "marks") == covered(trial, "lessons")
+    assert not trial.got.rejects
+
+
+def test_another_school_in_the_same_capture_is_left_alone(myschool: tuple[Installation, StandIn, Browser]) -> None:
+    _, standin, browser = myschool
+    groups = lists_of_myschool(browser, standin.remote_id)
+    week_of_myschool(browser, groups[0]["id"], date(2026, 10, 5), date(2026, 10, 11))
+    strange = []
+    for entry in json.loads(json.dumps(browser.entries)):
+        content = entry["response"]["content"]
+        if "/groups" in entry["request"]["url"] or "schedule_items" in entry["request"]["url"]:
+            said = json.loads(content["text"])
+            items = said if isinstance(said, list) else next(iter(said.values()))
+            for item in items:
+                item["id"] += 5_000_000
+                item.update({"school_id": 99} if "school_id" in item else {"group_id": item["group_id"] + 5_000_000})
+            content["text"] = json.dumps(said)
+            entry["request"]["url"] = (
+                entry["request"]["url"]
+                .replace(f"school_id={standin.remote_id}", "school_id=99")
+                .replace(f"group_ids={groups[0]['id']}", f"group_ids={groups[0]['id'] + 5_000_000}")
+            )
+            strange.append(entry)
+    bench = Bench("mosreg")
+    with captured_in(bench.product, browser.entries) as capture:
+        alone = bench.read(bench.standin(), capture=capture)
+    with captured_in(bench.product, browser.entries, strange) as capture:
+        both = bench.read(bench.standin(), capture=capture)
+    assert alone.got.records["lessons"]
+    assert both.got.records == alone.got.records
+    assert covered(both, "lessons") == covered(alone, "lessons")
