@@ -60,7 +60,6 @@ class CapturedSchool:
         self.today = context.today()
         self._year_id: str | None = None
         self.lessons: set[str] = set()
-        self._rows: set[str] = set()
 
     async def units(self) -> AsyncIterator[Unit]:
         """The lists of the school first, then the journal group by group."""
