@@ -26,8 +26,9 @@ from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
 from connectors.partner_api.asking import Asker
 from connectors.partner_api.client import Account
-from connectors.partner_api.journal import Bells, View, journal_batch, lesson_keys
-from connectors.partner_api.mapper import Place, Taught, course_key, items_of, key_of, listed
+from connectors.partner_api.journal import Bells, View, journal_batch, own_lessons
+from connectors.partner_api.mapper import Place, Taught, course_key, family_of, items_of, key_of, listed
+from connectors.partner_api.parts import Part
 from connectors.partner_api.people import Roster, users_of
 from connectors.partner_api.reading import Reader
 from connectors.partner_api.wire import id_of
@@ -119,7 +120,7 @@ class CapturedReader(Reader):
         for ask in (self.api.students, self.api.persons):
             found = await self._if_captured(listed(ask(group)))
             if found is not None:
-                alone = HalfRoster(group, found, found)
+                alone = Roster(group, (found,), (), whole=False)
                 self.members[group] = alone.members(self.staff)
                 return alone
         return await super()._roster(group)
@@ -203,7 +204,7 @@ class CapturedReader(Reader):
             self.context.scale,
             self.work_types,
             bells,
-            self._family(group),
+            family_of(self.places, group),
             (frozenset(queue) - {group}) & taught.groups(),
         )
         here = {k for _, answer, _, _ in views if answer for k in (key_of(i) for i in items_of(answer)) if k}
@@ -254,7 +255,8 @@ class CapturedReader(Reader):
             return lessons is None and lesson not in captured_lessons
 
         marked = cut(marks, belongs) if marks else None
-        wanted = lesson_keys(view, own) if lessons else []
+        said = Part((own,))
+        wanted = [key for item in own_lessons(view, said) if (key := key_of(item))] if lessons else []
         logs, noted = self._logs(wanted)
         told_all = marked is not None and noted >= set(wanted)
         holds = {"lessons", "works"} if lessons else set()
@@ -262,7 +264,7 @@ class CapturedReader(Reader):
         holds |= {"attendance"} if lessons and noted >= set(wanted) else set()
 
         def make() -> Batch:
-            batch = journal_batch(view, own, marked, logs, days)
+            batch = journal_batch(view, said, Part((marked,) if marked else ()), Part(tuple(logs)), days)
             if not told_all:
                 batch.blocks = [(o, [_unless_planned(r) for r in records]) for o, records in batch.blocks]
             batch.scopes = [s for s in batch.scopes if complete and s.entity in holds]
@@ -300,22 +302,15 @@ class CapturedReader(Reader):
         if not rest:
             return
         logs, found = self._logs(rest)
-        empty = _empty(logs[0])
+        empty = Part((_empty(logs[0]),))
         view = View(self.context.zone, self.context.scale, self.work_types, Bells(), (), frozenset())
 
         def make() -> Batch:
-            batch = journal_batch(view, empty, None, logs, Stretch(self.year.start, self.year.end))
+            batch = journal_batch(view, empty, Part(), Part(tuple(logs)), Stretch(self.year.start, self.year.end))
             batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(found)))
             return batch
 
         yield Unit("attendance log", partial(_ready, Reading(logs, make)))
-
-
-class HalfRoster(Roster):
-    """The pupils of a group by one list only."""
-
-    def is_readable(self) -> bool:
-        return False
 
 
 async def _ready(reading: Reading) -> Reading:
