@@ -409,6 +409,11 @@ class Reading:
     make: Callable[[], Batch]
     context: str = ""
 
+    @property
+    def origins(self) -> list[Origin]:
+        """Where the answers came from."""
+        return [a.origin if isinstance(a, Answer) else a for a in self.answers]
+
     def digest(self, salt: str) -> str:
         """Says what was read: the same text when everything that the batch depends on is the same."""
         return hashlib.sha256(f"{salt}\n{self.context}\n{digest_of(self.answers)}".encode()).hexdigest()

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from canonical.batch import Batch
-from canonical.store import Intake, Outcome, StoreError
+from canonical.store import Intake, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
+from canonical.store.leases import Lease
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.contract import Connector, Context, Reading, Unit, Window
 from connectors.errors import ConnectorError, SignInNeededError, UnavailableError
-from connectors.http import Answer, Session
+from connectors.http import Session
 from connectors.registry import connect
 from pipelines.workplace import SourceJob, Workplace
 
@@ -106,6 +107,50 @@ def import_sources(
     return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One go at an import that is a job: the lease under which it works, and the run that an earlier one has left, if any.
+
+    `begun` is told the number of a new run within the transaction that begins it; `halted` says whether the work is to be
+    laid down for now.
+    """
+
+    held: Lease
+    run: int | None
+    begun: Callable[[Connection, int], None]
+    halted: Callable[[], bool]
+
+
+class HaltedError(Exception):
+    """The import was laid down between two units. What it has committed stays, and another attempt goes on from there."""
+
+
+def import_for_job(work: Workplace, job: SourceJob, request: Request, attempt: Attempt) -> dict[str, Any]:
+    """Imports one source, going on where an earlier attempt of the same job has stopped.
+
+    Returns:
+        The JSON of `svod import` (contract.md).
+
+    Raises:
+        HaltedError: it was laid down.
+        StoreError: the store cannot be written at all.
+
+    """
+    if attempt.run is None:
+        run = _begin(work, "import", [job], request, attempt.begun)
+    else:
+        run = attempt.run
+        with work.store.writing() as connection:
+            attempt.held.hold(connection)
+            run_log.take_up(connection, run)
+
+    async def read() -> SourceResult:
+        importer = _Importer(work, job, run, asyncio.Lock(), attempt=attempt)
+        return await importer.read(_windows(work, job, request), full=request.full)
+
+    return finish_run(work, run, [asyncio.run(read())])
+
+
 def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | None) -> dict[str, Any]:
     """Maps the answers in the raw archive again, without the portals.
 
@@ -132,7 +177,13 @@ def finish_run(work: Workplace, run: int, results: Sequence[SourceResult]) -> di
     return result
 
 
-def _begin(work: Workplace, what: str, jobs: Sequence[SourceJob], request: Request) -> int:
+def _begin(
+    work: Workplace,
+    what: str,
+    jobs: Sequence[SourceJob],
+    request: Request,
+    begun: Callable[[Connection, int], None] = lambda _, __: None,
+) -> int:
     detail = {
         "sources": [j.key for j in jobs],
         "since": request.since.isoformat() if request.since else None,
@@ -140,7 +191,9 @@ def _begin(work: Workplace, what: str, jobs: Sequence[SourceJob], request: Reque
         "full": request.full,
     }
     with work.store.writing() as connection:
-        return run_log.begin(connection, what, detail, work.store.stamp())
+        run = run_log.begin(connection, what, detail, work.store.stamp())
+        begun(connection, run)
+    return run
 
 
 async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) -> list[SourceResult]:
@@ -198,6 +251,7 @@ class _Importer:
         progress: Progress | None = None,
         *,
         replaying: bool = False,
+        attempt: Attempt | None = None,
     ) -> None:
         self.work = work
         self.job = job
@@ -205,6 +259,7 @@ class _Importer:
         self.writing = writing
         self.progress = progress
         self.replaying = replaying
+        self.attempt = attempt
         self.result = SourceResult(job.key)
         self._making = asyncio.Lock()
         self._salt = job.fingerprint()
@@ -213,7 +268,10 @@ class _Importer:
 
     async def read(self, windows: Sequence[Window], *, full: bool) -> SourceResult:
         """Reads windows from the portal. Never raises what concerns this source alone."""
-        return await self._guarded(self.work.context(self.job), windows, skipping=not full)
+        return await self._guarded(self._context, windows, skipping=not full)
+
+    def _context(self, intake: Intake) -> Context:
+        return self.work.context(self.job, remembered=intake.before.answers())
 
     async def replay(self, since: date | None) -> SourceResult:
         """Reads from the raw archive what was last answered to each request."""
@@ -230,14 +288,17 @@ class _Importer:
         context = self.work.context(self.job, find=archived.find, clock=lambda: archived.read_at)
         year = AcademicYear.of(archived.read_at.astimezone(self.job.institution.zone).date())
         window = Window(year, max(since or year.start, year.start), year.end)
-        return await self._guarded(context, [window], skipping=False)
+        return await self._guarded(lambda _: context, [window], skipping=False)
 
-    async def _guarded(self, context: Context, windows: Sequence[Window], *, skipping: bool) -> SourceResult:
+    async def _guarded(
+        self, make_context: Callable[[Intake], Context], windows: Sequence[Window], *, skipping: bool
+    ) -> SourceResult:
         started = time.monotonic()
-        self._sessions = context.sessions
         number = await asyncio.to_thread(self._register)
         try:
-            await self._through(context, windows, number, skipping=skipping)
+            await self._through(make_context, windows, number, skipping=skipping)
+        except HaltedError:
+            raise
         except ConnectorError as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
@@ -255,7 +316,9 @@ class _Importer:
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
 
-    async def _through(self, context: Context, windows: Sequence[Window], number: int, *, skipping: bool) -> None:
+    async def _through(
+        self, make_context: Callable[[Intake], Context], windows: Sequence[Window], number: int, *, skipping: bool
+    ) -> None:
         intake = await asyncio.to_thread(
             self.work.store.intake,
             run=self.run,
@@ -266,8 +329,14 @@ class _Importer:
             replaying=self.replaying,
             line_salt=int(self._salt[:8], 16),
             anew=not skipping,
+            held=self.attempt.held if self.attempt else None,
         )
+        if intake.before.is_at_end:
+            self._take(await asyncio.to_thread(intake.outcome))
+            return
         try:
+            context = make_context(intake)
+            self._sessions = context.sessions
             connector = connect(context)
             try:
                 await self._read_all(connector, windows, intake, skipping=skipping)
@@ -305,6 +374,10 @@ class _Importer:
         running: set[asyncio.Task[None]] = set()
         try:
             async for unit in units:
+                if self.attempt and self.attempt.halted():
+                    while running:  # what has been asked for is kept
+                        running = await _settle(running)
+                    raise HaltedError
                 while len(running) >= at_once:
                     running = await _settle(running)
                 running.add(asyncio.create_task(self._take_unit(unit, intake, skipping=skipping)))
@@ -321,15 +394,17 @@ class _Importer:
             reading = await unit.read()
             self._faults = 0
             async with self._making:  # while the unit before is being written
-                digest = reading.digest(self._salt) if unit.whole and not self.replaying else ""
-                if not (skipping and digest and await self._skip(intake, unit.name, digest)):
+                made_of = MadeOf(reading.digest(self._salt), reading.origins)
+                digest = made_of.digest if unit.whole and not self.replaying else ""
+                done = intake.has_done(unit.name, made_of)
+                if not done and not (skipping and digest and await self._skip(intake, unit.name, made_of)):
                     batch = await asyncio.to_thread(reading.make)
                     batch.whole = unit.whole
                     _note_answers(batch, reading)
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:
                 async with self.writing:
-                    await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest)
+                    await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest, made_of=made_of)
         except ConnectorError as error:
             if error.stops == "source":
                 raise
@@ -345,11 +420,11 @@ class _Importer:
         if self.progress:
             self.progress(self.job.key, unit.name)
 
-    async def _skip(self, intake: Intake, unit: str, digest: str) -> bool:
-        if not intake.may_skip(unit, digest):
+    async def _skip(self, intake: Intake, unit: str, made_of: MadeOf) -> bool:
+        if not intake.may_skip(unit, made_of.digest):
             return False
         async with self.writing:
-            return await asyncio.to_thread(intake.skip, unit, digest)
+            return await asyncio.to_thread(intake.skip, unit, made_of.digest, made_of)
 
     async def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
         """Leaves a unit out, unless so many in a row have been lost that the portal must be broken as a whole."""
@@ -404,8 +479,7 @@ _FINAL: Final = frozenset({"access_denied", "not_found"})
 def _note_answers(batch: Batch, reading: Reading) -> None:
     """Lets answers that brought no record of their own be found in a replay as well."""
     noted = {origin for origin, _ in batch.blocks} | {lines.origin for lines in batch.lines}
-    origins = (a.origin if isinstance(a, Answer) else a for a in reading.answers)
-    batch.blocks += [(origin, []) for origin in origins if origin not in noted]
+    batch.blocks += [(origin, []) for origin in reading.origins if origin not in noted]
 
 
 async def _settle(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
@@ -419,4 +493,7 @@ async def _settle(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
 async def _beat(intake: Intake) -> None:
     while True:
         await asyncio.sleep(_HEARTBEAT_SECONDS)
-        await asyncio.to_thread(intake.hold)
+        try:
+            await asyncio.to_thread(intake.hold)
+        except StoreError as error:  # the next commit tells it
+            log.debug("the lease could not be prolonged: %s", error)
