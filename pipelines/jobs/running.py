@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from canonical.store import LeaseLostError, StoreError, progress
 from canonical.store import jobs as job_rows
+from canonical.store import runs as run_log
 from canonical.store.jobs import BACKFILL, Job
 from canonical.store.leases import store_clock
 from canonical.writing import WriteError, private_folder, whole_file
@@ -261,6 +262,7 @@ class Runner:
             age = progress.age_of(connection, job.run, store_clock(connection))
             if age is not None and age > _FRESH:
                 progress.forget(connection, job.run)
+                run_log.give_up(connection, job.run, self.work.store.stamp())
                 return None
         return job.run
 

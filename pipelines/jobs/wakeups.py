@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 log = logging.getLogger("svod.jobs")
 
+Client = redis.Redis
 _QUEUE: Final = "jobs"
 _NAMESPACE: Final = "svod"
 _MOST: Final = 100

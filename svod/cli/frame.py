@@ -24,12 +24,10 @@ from rich.text import Text
 from canonical.writing import explained
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from canonical.store import Store
     from pipelines.completeness.running import Ward
     from pipelines.jobs.common_limit import SharedLimits
-    from pipelines.jobs.wakeups import Wakeups
+    from pipelines.jobs.wakeups import Client, Wakeups
     from pipelines.workplace import SourceJob, Workplace
     from svod.settings import InstitutionSettings, Site
 
@@ -99,7 +97,7 @@ class Frame:
         )
 
     @cached_property
-    def redis(self) -> Redis:
+    def redis(self) -> Client:
         """The Redis of the queue, which may be away."""
         from connectors.errors import SourceConfigError  # noqa: PLC0415 - see above
         from pipelines.jobs.wakeups import connect  # noqa: PLC0415 - see above
