@@ -10,7 +10,7 @@ from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select, update
 
 from canonical.store import LeaseLostError, Store
@@ -76,6 +76,12 @@ class Machine(RuleBasedStateMachine):
         assert self.asked == set(self.ended) | self.given_up, "a job was lost"
         assert set(self.ended.values()) <= {1}, "a job ended twice"
 
+    @initialize()
+    def begin(self) -> None:
+        for name in NAMES:
+            self.ask(name, SCHEDULED, full=False)
+        self.claim()
+
     @rule(name=st.sampled_from(NAMES), priority=st.sampled_from([SOON, SCHEDULED, BACKFILL]), full=st.booleans())
     def ask(self, name: tuple[str, str, str | None], priority: int, full: bool) -> None:
         wanted = Wanted(*name, {"full": True} if full else None, priority)
@@ -138,6 +144,14 @@ class Machine(RuleBasedStateMachine):
     def recover(self) -> None:
         with self.store.writing() as connection:
             job_rows.recover(connection, STAMP, attempts=ATTEMPTS, wait=1)
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def all_workers_sleep_and_others_come(self) -> None:
+        self.now += 200 * 1_000_000
+        self.recover()
+        self.now += 3600 * 1_000_000
+        self.claim()
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data(), dropping=st.booleans())
