@@ -54,13 +54,14 @@ class QueueSettings(_Table):
     """`[queue]`. Without an address jobs run in the process that is asked for them.
 
     A job is tried `attempts` times before it is parked: first `retry_seconds` after it failed, then after twice as long each
-    time.
+    time. What was lost (a worker, a message) is noticed within `sweep_seconds`.
     """
 
     url: str = ""
     password: Secret | None = None
     attempts: int = Field(default=5, ge=1, le=100)
     retry_seconds: float = Field(default=30.0, ge=0)
+    sweep_seconds: float = Field(default=15.0, gt=0, le=60)
 
     @field_validator("url")
     @classmethod

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,13 @@ def postgres() -> Iterator[str]:
     if url:
         yield url
         return
+    with own_postgres() as (own, _):
+        yield own
+
+
+@contextmanager
+def own_postgres() -> Iterator[tuple[str, Callable[[], None]]]:
+    """A PostgreSQL server of our own, and what restarts it as one does who is in a hurry."""
     binaries = _postgres_binaries()
     folder = Path(tempfile.mkdtemp(prefix="svod-pg-"))
     user = None
@@ -43,7 +50,12 @@ def postgres() -> Iterator[str]:
     options = f"-h '' -k {folder} -c fsync=off -c full_page_writes=off -c max_connections=50"
     run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
-        yield f"postgresql+psycopg://svod@/postgres?host={folder}"
+        yield (
+            f"postgresql+psycopg://svod@/postgres?host={folder}",
+            lambda: run(
+                "pg_ctl", "-D", str(data), "-w", "-m", "immediate", "-l", str(folder / "log"), "-o", options, "restart"
+            ),
+        )
     finally:
         run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)

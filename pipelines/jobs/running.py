@@ -49,10 +49,14 @@ _PATIENT_FOR: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often a job is tried, and how long it waits in between: `wait` seconds, then twice as long each time."""
+    """How often a job is tried, and how long it waits in between: `wait` seconds, then twice as long each time.
+
+    Within `sweep` seconds somebody looks for what was lost.
+    """
 
     attempts: int = 5
     wait: float = 30.0
+    sweep: float = 15.0
     longest: float = 3600.0
 
     def wait_after(self, attempt: int) -> float:

@@ -22,9 +22,6 @@ from pipelines.jobs.wakeups import Wakeups
 
 log = logging.getLogger("svod.jobs")
 
-_SWEEP: Final = 15.0
-"""Seconds within which what was lost is noticed."""
-
 GRACE: Final = 20.0
 """Seconds for which a process that is told to end waits for what it does."""
 
@@ -47,11 +44,16 @@ class Sweep:
                 soon = job_rows.next_due(connection)
         except StoreError as error:
             self.lost(error)
-            return _SWEEP / 3
+            return self.every / 3
         self.found()
         if due and self.wakeups:
             self.wakeups.send(due)
-        return _SWEEP if soon is None or due else min(_SWEEP, max(0.2, soon))
+        return self.every if soon is None or due else min(self.every, max(0.2, soon))
+
+    @property
+    def every(self) -> float:
+        """Seconds within which what was lost is noticed."""
+        return self.runner.policy.sweep
 
     def lost(self, error: StoreError) -> None:
         """Tells once that the store is away."""
@@ -151,7 +153,7 @@ class Scheduler:
                 wait = min(sweep.once(), self._next_due())
             except StoreError as error:
                 sweep.lost(error)
-                wait = _SWEEP / 3
+                wait = sweep.every / 3
             due.set()
             stop.wait(wait)
         self.runner.stop()
@@ -171,5 +173,5 @@ class Scheduler:
         with self.runner.work.store.reading() as connection:
             known = schedules.schedules(connection)
         if not known:
-            return _SWEEP
+            return self.runner.policy.sweep
         return max(0.2, (schedules.moment_of(known[0].next_due_at) - self.now()).total_seconds())

@@ -74,7 +74,7 @@ def scheduler(
 def _runner(frame: Frame) -> Runner:
     queue = frame.site.settings.queue
     wards = {w.institution.key: w for w in frame.wards()}
-    return Runner(frame.work, wards, Policy(queue.attempts, queue.retry_seconds))
+    return Runner(frame.work, wards, Policy(queue.attempts, queue.retry_seconds, queue.sweep_seconds))
 
 
 def _until_told(frame: Frame) -> threading.Event:
