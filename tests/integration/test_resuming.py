@@ -70,7 +70,7 @@ class Portal:
     product: str | None = None
 
     def at(self, now: datetime) -> StandIn:
-        return self.make(make_institution("a", self.kind, students=6, now=now, zone=now.tzinfo))  # type: ignore[arg-type]
+        return self.make(make_institution("a", self.kind, students=10, now=now, zone=now.tzinfo))  # type: ignore[arg-type]
 
 
 PORTALS = {
