@@ -218,8 +218,11 @@ def recover(connection: Connection, stamp: str, *, attempts: int, wait: float) -
     found = []
     for job in jobs(connection, states=("running",), for_update=True):
         lease = connection.execute(select(LEASES).where(LEASES.c.name == job.name)).first()
-        if lease and lease.token == job.token and is_live(lease.holder, lease.expires, now):
-            continue
+        if lease and lease.token == job.token:
+            if is_live(lease.holder, lease.expires, now):
+                continue
+            fenced = update(LEASES).where(LEASES.c.name == job.name, LEASES.c.token == job.token)
+            connection.execute(fenced.values(holder="", expires=0, token=job.lease.token + 1))
         reason = f"its worker died, or was cut off from the store, in attempt {job.attempts}"
         values: dict[str, Any] = {"token": None, "code": "worker_lost", "reason": reason}
         if job.attempts >= attempts:

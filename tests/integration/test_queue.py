@@ -131,17 +131,20 @@ def test_two_schedulers_and_three_workers_on_one_slow_portal(
             with Redis.from_url(redis_url) as client:
                 client.flushdb()
             wait_for(lambda: len(door.visits.at) > 30)
-            for worker in workers[:2]:  # one of three is left
+            holders = {int(j["holder"].split(":")[1]) for j in place.json("status")["queue"]["running"]}
+            dead = [w for w in workers if w.pid in holders]
+            assert dead
+            for worker in dead:
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
-            workers = [workers[2], start(place, "worker")]
+            workers = [w for w in workers if w not in dead] or [start(place, "worker")]
             wait_for(lambda: states(place) == ["done"] * len(SOURCES))
             ended = time.monotonic()
             assert place.json("status")["queue"] == {"queued": 0, "due": 0, "running": [], "parked": []}
         finally:
             end([*workers, *schedulers])
         assert time.monotonic() - ended < 15, "who has nothing to do ends at once"
-        assert [w.returncode for w in (*workers, *schedulers)] == [0] * 4
+        assert {w.returncode for w in (*workers, *schedulers)} == {0}
         assert place.export() == calm.journal
         assert ledgers(place) == calm.ledgers
         assert door.visits.busiest_second() <= RATE
