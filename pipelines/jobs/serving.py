@@ -125,8 +125,10 @@ class Scheduler:
         """
         scheduling.take_up(self.runner.work.store, self.plans, self.now())
 
-    def once(self) -> list[int]:
+    def once(self, stop: threading.Event) -> list[int]:
         """One look at the clock: asks for what is due, and without a queue does it; gives the numbers of the new jobs.
+
+        When `stop` is set it lays down what it does.
 
         Raises:
             StoreError: the store is out of reach.
@@ -136,6 +138,7 @@ class Scheduler:
         sweep = Sweep(self.runner, self.wakeups)
         sweep.once()
         if self.wakeups is None:
+            self.runner.stopping = stop
             while self.runner.run_next():
                 pass
         return asked

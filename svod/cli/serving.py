@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -39,9 +41,9 @@ def worker(
         )
         return
     runner = _runner(frame)
-    stop = _until_told(frame)
-    work(runner, wakeups, threads=threads, stop=stop, burst=burst)
-    _end(frame, runner)
+    with _until_told(frame) as stop:
+        work(runner, wakeups, threads=threads, stop=stop, burst=burst)
+        _end(frame, runner)
 
 
 def scheduler(
@@ -59,16 +61,16 @@ def scheduler(
         frame.complain(f"{frame.site.file} has no [[schedule]]: nothing falls due; jobs that are asked for are seen to")
     runner = _runner(frame)
     at_work = Scheduler(runner, frame.wakeups, plans, frame.clock if frame.now else None)
-    stop = _until_told(frame)
-    at_work.begin()
-    if once:
-        asked = at_work.once()
-        if frame.json:
-            frame.give({"jobs": asked})
-        frame.say(f"jobs asked for: {', '.join(map(str, asked)) or 'none'}")
-        return
-    at_work.run(stop)
-    _end(frame, runner)
+    with _until_told(frame) as stop:
+        at_work.begin()
+        if not once:
+            at_work.run(stop)
+            _end(frame, runner)
+            return
+        asked = at_work.once(stop)
+    if frame.json:
+        frame.give({"jobs": asked})
+    frame.say(f"jobs asked for: {', '.join(map(str, asked)) or 'none'}")
 
 
 def _runner(frame: Frame) -> Runner:
@@ -77,7 +79,8 @@ def _runner(frame: Frame) -> Runner:
     return Runner(frame.work, wards, Policy(queue.attempts, queue.retry_seconds, queue.sweep_seconds))
 
 
-def _until_told(frame: Frame) -> threading.Event:
+@contextmanager
+def _until_told(frame: Frame) -> Iterator[threading.Event]:
     """Set when the process is told to end; told twice, it ends at once."""
     stop = threading.Event()
     if not frame.quiet:
@@ -89,10 +92,13 @@ def _until_told(frame: Frame) -> threading.Event:
             os._exit(130)
         stop.set()
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, told)
-        signal.signal(signal.SIGINT, told)
-    return stop
+    signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, told) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(frame: Frame, runner: Runner) -> None:
