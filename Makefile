@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-inde
   --python-version 3.11 --custom-compile-command "make lock"
 STANDING := canonical connectors pipelines reconcile svod tests benchmarks
 
-.PHONY: help install dev demo test test-clients lint docs golden format bench lock clean
+.PHONY: help install dev demo test test-soak test-clients lint docs golden format bench lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -36,8 +36,11 @@ dev: $(VENV)/.developing  ## install what tests and linters need as well
 demo: install  ## start stand-in portals and do the whole job on them
 	@$(BIN)/svod demo --dir demo-out
 
-test: dev  ## run the tests (PostgreSQL comes as a wheel if the machine has none)
+test: dev  ## run the tests (PostgreSQL and Redis come as wheels if the machine has none)
 	@$(BIN)/pytest -q -n auto --dist loadfile
+
+test-soak: dev  ## long runs: workers killed in loops, servers restarted, every portal taken up again
+	@$(BIN)/pytest -q -m soak
 
 test-clients: dev  ## run clients that others wrote, from the package index, against the stand-ins
 	@$(BIN)/pytest -q -m clients

@@ -268,6 +268,60 @@ LEASES: Final = Table(
     Column("expires", BigInteger, nullable=False),
 )
 
+"""Who is at work on what: `expires` is microseconds since 1970 by the store's clock, `token` rises with every holder."""
+
+JOBS: Final = Table(
+    "jobs",
+    METADATA,
+    _serial(),
+    Column("kind", _text(), nullable=False),
+    Column("institution", _text(), nullable=False),
+    Column("source", _text()),
+    Column("arguments", _text(), nullable=False),
+    Column("name", _text(), nullable=False),
+    Column("open_name", _text(), unique=True),
+    Column("priority", SmallInteger, nullable=False),
+    Column("state", _text(), nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("token", BigInteger),
+    Column("run", BigInteger),
+    Column("code", _text()),
+    Column("reason", _text()),
+    Column("created_at", _text(), nullable=False),
+    Column("started_at", _text()),
+    Column("finished_at", _text()),
+    Index("jobs_by_state", "state", "priority", "id"),
+)
+"""What is to be done. `state` is `queued`, `running`, `parked`, `done`, `failed` or `dropped`; `open_name` stands
+in the first three of these and says all that is asked for, so that the same is not asked for twice. Whoever runs it holds the
+lease of its `name`, with `token`. `not_before` is microseconds since 1970; of several that may begin the least `priority` is first, then the oldest."""
+
+PROGRESS: Final = Table(
+    "progress",
+    METADATA,
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("unit", _text(), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("digest", _text(), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What a job's run has committed, unit by unit, for the attempt that takes it up (`canonical.store.progress`); gone with the job."""
+
+SCHEDULES: Final = Table(
+    "schedules",
+    METADATA,
+    Column("name", _text(), primary_key=True),
+    Column("job", _text(), nullable=False),
+    Column("institution", _text(), nullable=False),
+    Column("cron", _text(), nullable=False),
+    Column("arguments", _text(), nullable=False),
+    Column("next_due_at", BigInteger, nullable=False),
+    Column("last_due_at", BigInteger),
+)
+"""When what is due next: instants are microseconds since 1970."""
+
 SECRETS: Final = Table(
     "secrets",
     METADATA,

@@ -476,6 +476,11 @@ class Reading:
     context: str = ""
     lost: Sequence[ConnectorError] = ()
 
+    @property
+    def origins(self) -> list[Origin]:
+        """Where the answers came from."""
+        return [a.origin if isinstance(a, Answer) else a for a in self.answers]
+
     def digest(self, salt: str) -> str:
         """Says what was read: the same text when everything that the batch depends on is the same."""
         return hashlib.sha256(f"{salt}\n{self.context}\n{digest_of(self.answers)}".encode()).hexdigest()
@@ -484,8 +489,7 @@ class Reading:
 def note_answers(batch: Batch, reading: Reading) -> None:
     """Lets answers that brought no record of their own be found in a replay as well."""
     noted = {origin for origin, _ in batch.blocks} | {lines.origin for lines in batch.lines}
-    origins = (a.origin if isinstance(a, Answer) else a for a in reading.answers)
-    batch.blocks += [(origin, []) for origin in origins if origin not in noted]
+    batch.blocks += [(origin, []) for origin in reading.origins if origin not in noted]
 
 
 def digest_of(answers: Sequence[Answer | Origin]) -> str:

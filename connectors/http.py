@@ -263,7 +263,8 @@ class Session:
     """Requests to one portal for one source.
 
     `reads_by_post` are regular expressions of the paths whose POST only reads; `sign_in_paths` of those that sign in and
-    out. Everything else is GET: a session cannot write. `name` is the source's, for messages of waiting.
+    out. Everything else is GET: a session cannot write. `name` is the source's, for messages of waiting. `remembered` gives,
+    by a request's signature, an answer that need not be asked for again: an earlier attempt of the same job has had it.
     """
 
     def __init__(
@@ -277,8 +278,10 @@ class Session:
         sign_in_paths: Sequence[str] = (),
         limit: HostLimit | None = None,
         name: str = "the portal",
+        remembered: Mapping[str, Origin] | None = None,
     ) -> None:
         self.traffic = Traffic()
+        self._remembered = remembered or {}
         self._name = name
         self._sender = sender
         self._manner = manner
@@ -416,7 +419,20 @@ class Session:
         """Lets go of the connections. Signing out is the connector's."""
         await self._sender.close()
 
+    def _recalled(self, request: Request) -> Answer | None:
+        origin = self._remembered.get(request.signature)
+        if origin is None:
+            return None
+        try:
+            return Answer(200, {}, self._archive.get(origin.sha256), origin)
+        except (KeyError, ValueError):  # it is not there any more, or damaged: the portal has it still
+            return None
+
     async def _ask(self, request: Request, *, json: bool, keep: Callable[[Any], Any] | None = None) -> Answer:
+        known = self._recalled(request)
+        if known is not None:
+            return known
+
         async def once() -> Answer:
             try:
                 return await self._attempt(request, json=json)

@@ -1,11 +1,14 @@
-"""Politeness: how often and how many at once a portal host is asked, whoever in this process asks."""
+"""Politeness: how often and how many at once a portal host is asked, whoever asks."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
 _MARGIN = 1.05
 """Requests are spaced a little wider than the limit: what leaves evenly may arrive bunched."""
@@ -22,12 +25,52 @@ _TOLD_EVERY = 60.0
 _MANY = 1 << 30
 
 
-class HostLimit:
-    """One portal host. All sources on it share this, at the strictest of their limits; without a source there is none."""
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What those who share a host's limit say to one who wants to ask it. Times are seconds.
 
-    def __init__(self) -> None:
-        self._rate = float("inf")
-        self._places = _MANY
+    `wait` is how long to wait before wanting again; 0 lets the request go. `failures` requests in a row have not been
+    answered, for `failing_for` by now; the host is left in peace for `closed_for` more. `sharers` processes share the limit.
+    """
+
+    wait: float
+    failures: int
+    failing_for: float
+    closed_for: float
+    sharers: int
+
+
+News = Literal["failed", "fine", "closed"]
+
+
+class Commons(Protocol):
+    """The limit of one host as processes share it."""
+
+    async def want(self) -> Word | None:
+        """Asks for leave to send one request; null while the others cannot be heard."""
+        ...
+
+    def done(self) -> None:
+        """A request that had leave is over."""
+        ...
+
+    def tell(self, news: News, seconds: float) -> None:
+        """A request has failed that was sent so many seconds ago; the host answers again; it is closed for so long."""
+        ...
+
+
+class HostLimit:
+    """One portal host. All sources on it share this, at the strictest of their limits; without a source there is none.
+
+    With `commons` it is shared with other processes. While they cannot be heard each keeps to its part of the limit.
+    """
+
+    def __init__(self, commons: Commons | None = None) -> None:
+        self._commons = commons
+        self._sharers = 1
+        self._heard = True
+        self.rate = float("inf")
+        self.places = _MANY
         self._used = 0
         self._next = 0.0
         self._closed_until = 0.0
@@ -39,8 +82,8 @@ class HostLimit:
 
     def join(self, requests_per_second: float, concurrency: int) -> None:
         """Takes a source's limits into account."""
-        self._rate = min(self._rate, requests_per_second)
-        self._places = min(self._places, concurrency)
+        self.rate = min(self.rate, requests_per_second)
+        self.places = min(self.places, concurrency)
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -48,26 +91,51 @@ class HostLimit:
         if self._waiting is None:
             self._waiting = asyncio.Condition()
         async with self._waiting:
-            await self._waiting.wait_for(lambda: self._used < self._places)
+            await self._waiting.wait_for(lambda: self._used < max(1, self.places // self._sharers_unheard))
             self._used += 1
+        shared = False
         try:
-            await self._wait_for_slot()
+            shared = await self._wait_for_slot()
             yield
         finally:
+            if shared and self._commons:
+                self._commons.done()
             async with self._waiting:
                 self._used -= 1
                 self._waiting.notify()
 
-    async def _wait_for_slot(self) -> None:
+    async def _wait_for_slot(self) -> bool:
+        """Waits for this request's turn; says whether those who share the limit have given leave."""
         if self._queue is None:
             self._queue = asyncio.Lock()
         async with self._queue:
-            slot = now = time.monotonic()
-            while (opens := max(self._next, self._closed_until)) > now:
-                slot = opens
-                await asyncio.sleep(opens - now)
-                now = time.monotonic()
-            self._next = max(slot, now - _MADE_UP) + _MARGIN / self._rate
+            while True:
+                slot = now = time.monotonic()
+                while (opens := max(self._next, self._closed_until)) > now:
+                    slot = opens
+                    await asyncio.sleep(opens - now)
+                    now = time.monotonic()
+                word = await self._commons.want() if self._commons else None
+                if word is not None:
+                    self._heed(word)
+                if word is None or word.wait <= 0:
+                    break
+                await asyncio.sleep(word.wait)
+            self._heard = word is not None
+            self._next = max(slot, now - _MADE_UP) + _MARGIN * self._sharers_unheard / self.rate
+            return self._heard
+
+    @property
+    def _sharers_unheard(self) -> int:
+        """Among how many the limit is to be divided, since they cannot be heard."""
+        return 1 if self._heard else self._sharers
+
+    def _heed(self, word: Word) -> None:
+        now = time.monotonic()
+        self._sharers = word.sharers
+        self._failures = word.failures
+        self._failing_since = now - word.failing_for
+        self._closed_until = max(self._closed_until, now + word.closed_for)
 
     @property
     def troubled(self) -> bool:
@@ -76,6 +144,8 @@ class HostLimit:
 
     def succeeded(self) -> None:
         """The host answers."""
+        if self._failures and self._commons:
+            self._commons.tell("fine", 0.0)
         self._failures = 0
 
     def failed(self, longest: float, *, asked_at: float, patience: float) -> None:
@@ -87,6 +157,8 @@ class HostLimit:
         if not self._failures:
             self._failing_since = asked_at
         self._failures += 1
+        if self._commons:
+            self._commons.tell("failed", time.monotonic() - asked_at)
         if self.troubled:
             pause = min(longest, 0.5 * 2 ** (self._failures - _CALM), patience - self.failing_for)
             self._close(pause)
@@ -102,7 +174,7 @@ class HostLimit:
 
     def rest(self, seconds: float) -> None:
         """Nobody asks the host for so long, as it wishes."""
-        self._failures = 0
+        self.succeeded()
         self._close(seconds)
 
     @property
@@ -120,11 +192,34 @@ class HostLimit:
 
     def _close(self, seconds: float) -> None:
         self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+        if self._commons and seconds > 0:
+            self._commons.tell("closed", seconds)
 
 
-_HOSTS: dict[tuple[int, str], HostLimit] = {}
+class Hosts:
+    """The limits of all hosts, in each event loop its own; `make` makes the one of a host."""
+
+    def __init__(self, make: Callable[[str], HostLimit]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._loops: dict[asyncio.AbstractEventLoop, dict[str, HostLimit]] = {}
+
+    def limit_of(self, host: str) -> HostLimit:
+        """The limit of a host (`name:port`) within the running event loop."""
+        with self._lock:
+            for loop in [loop for loop in self._loops if loop.is_closed()]:
+                del self._loops[loop]
+            hosts = self._loops.setdefault(asyncio.get_running_loop(), {})
+            if host not in hosts:
+                hosts[host] = self._make(host)
+            return hosts[host]
+
+    def strictest(self, host: str) -> tuple[float, int]:
+        """Requests a second, and requests at once, by the strictest limit of a host in any loop."""
+        with self._lock:
+            limits = [hosts[host] for hosts in self._loops.values() if host in hosts]
+        return min((x.rate for x in limits), default=float("inf")), min((x.places for x in limits), default=_MANY)
 
 
-def limit_for(host: str) -> HostLimit:
-    """The limit of a host (`name:port`) within the running event loop."""
-    return _HOSTS.setdefault((id(asyncio.get_running_loop()), host), HostLimit())
+limit_for: Final = Hosts(lambda _: HostLimit()).limit_of
+"""The limit of a host within the running event loop, which this process does not share."""

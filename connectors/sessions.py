@@ -11,7 +11,7 @@ from connectors.archive import Archive, body_of
 from connectors.contract import Product, SourceConfig
 from connectors.errors import NotFoundError, SourceConfigError
 from connectors.http import Answer, Manner, Network, Patience, Request, Session
-from connectors.limits import limit_for
+from connectors.limits import HostLimit, limit_for
 
 
 def network_session(
@@ -23,8 +23,12 @@ def network_session(
     patience: Patience | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     name: str | None = None,
+    limit_of: Callable[[str], HostLimit] = limit_for,
+    remembered: Mapping[str, Origin] | None = None,
 ) -> Session:
     """A session to the portal itself. Must be made within the event loop that uses it. `name` is the source's whole key.
+
+    `limit_of` gives the limit of a host; `remembered` the answers that need not be asked for again, see `Session`.
 
     Raises:
         SourceConfigError: there is no address, or one that may not carry children's data.
@@ -34,7 +38,7 @@ def network_session(
     if not base_url:
         raise SourceConfigError(f"source {config.key}: base_url is missing")
     network = Network(base_url, patience=patience, ca_bundle=config.ca_bundle, clock=clock)
-    limit = limit_for(network.host)
+    limit = limit_of(network.host)
     limit.join(
         config.requests_per_second or product.requests_per_second,
         config.concurrency or product.concurrency,
@@ -48,6 +52,7 @@ def network_session(
         sign_in_paths=product.sign_in_paths,
         limit=limit,
         name=name or config.key,
+        remembered=remembered,
     )
 
 

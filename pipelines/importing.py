@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from canonical.batch import Batch
-from canonical.store import Intake, Outcome, StoreError
+from canonical.store import Intake, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
+from canonical.store.leases import Lease
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.captures import Capture
@@ -37,7 +38,8 @@ _AT_ONCE: Final = 8
 _MANY_FAULTS: Final = 5
 """Units lost in a row before the portal is taken to be broken, unless it goes on answering to others."""
 
-_Reading = tuple[Context, Sequence[Window]]
+_Reading = tuple[Callable[[Intake], Context], Sequence[Window]]
+"""How a reading is set up, once it is known what an earlier attempt has had, and the windows that it reads."""
 
 REPORT: Final = "run again with -v and send the trace to the developers"
 
@@ -112,12 +114,52 @@ def import_sources(
     writing = asyncio.Lock()
 
     async def read(job: SourceJob) -> SourceResult:
-        importer = _Importer(work, job, run, writing, progress)
-        if job.config.har:
-            return await importer.read_captures()
-        return await importer.read(_windows(work, job, request), full=request.full)
+        return await _Importer(work, job, run, writing, progress).read_as(request)
 
     return finish_run(work, run, asyncio.run(_several(read, jobs)))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One go at an import that is a job: the lease under which it works, and the run that an earlier one has left, if any.
+
+    `begun` is told the number of a new run within the transaction that begins it; `halted` says whether the work is to be
+    laid down for now.
+    """
+
+    held: Lease
+    run: int | None
+    begun: Callable[[Connection, int], None]
+    halted: Callable[[], bool]
+
+
+class HaltedError(Exception):
+    """The import was laid down between two units. What it has committed stays, and another attempt goes on from there."""
+
+
+def import_for_job(work: Workplace, job: SourceJob, request: Request, attempt: Attempt) -> dict[str, Any]:
+    """Imports one source, going on where an earlier attempt of the same job has stopped.
+
+    Returns:
+        The JSON of `svod import` (contract.md).
+
+    Raises:
+        HaltedError: it was laid down.
+        StoreError: the store cannot be written at all.
+
+    """
+    if attempt.run is None:
+        run = _begin(work, "import", [job], request, attempt.begun)
+    else:
+        run = attempt.run
+        with work.store.writing() as connection:
+            attempt.held.hold(connection)
+            run_log.take_up(connection, run)
+
+    async def read(job: SourceJob) -> SourceResult:
+        return await _Importer(work, job, run, asyncio.Lock(), attempt=attempt).read_as(request)
+
+    return finish_run(work, run, asyncio.run(_several(read, [job])))
 
 
 def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | None) -> dict[str, Any]:
@@ -146,7 +188,13 @@ def finish_run(work: Workplace, run: int, results: Sequence[SourceResult]) -> di
     return result
 
 
-def _begin(work: Workplace, what: str, jobs: Sequence[SourceJob], request: Request) -> int:
+def _begin(
+    work: Workplace,
+    what: str,
+    jobs: Sequence[SourceJob],
+    request: Request,
+    begun: Callable[[Connection, int], None] = lambda _, __: None,
+) -> int:
     detail = {
         "sources": [j.key for j in jobs],
         "since": request.since.isoformat() if request.since else None,
@@ -154,7 +202,9 @@ def _begin(work: Workplace, what: str, jobs: Sequence[SourceJob], request: Reque
         "full": request.full,
     }
     with work.store.writing() as connection:
-        return run_log.begin(connection, what, detail, work.store.stamp())
+        run = run_log.begin(connection, what, detail, work.store.stamp())
+        begun(connection, run)
+    return run
 
 
 async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) -> list[SourceResult]:
@@ -219,6 +269,7 @@ class _Importer:
         progress: Progress | None = None,
         *,
         replaying: bool = False,
+        attempt: Attempt | None = None,
     ) -> None:
         self.work = work
         self.job = job
@@ -226,6 +277,7 @@ class _Importer:
         self.writing = writing
         self.progress = progress
         self.replaying = replaying
+        self.attempt = attempt
         self.result = SourceResult(job.key)
         self._making = asyncio.Lock()
         self._salt = job.fingerprint()
@@ -233,11 +285,18 @@ class _Importer:
         self._from_capture = False
         self._capture: Capture | None = None
         self._not_captured: list[str] = []
+        self._contexts: list[Context] = []
         self._sessions: list[Session] = []
+
+    async def read_as(self, request: Request) -> SourceResult:
+        """Reads what is asked for, from the portal or from captures. Never raises what concerns this source alone."""
+        if self.job.config.har:
+            return await self.read_captures()
+        return await self.read(_windows(self.work, self.job, request), full=request.full)
 
     async def read(self, windows: Sequence[Window], *, full: bool) -> SourceResult:
         """Reads windows from the portal. Never raises what concerns this source alone."""
-        return await self._guarded([(self.work.context(self.job), windows)], skipping=not full)
+        return await self._guarded([(self._context, windows)], skipping=not full)
 
     async def read_captures(self) -> SourceResult:
         """Reads what browsers have captured. Never raises what concerns this source alone."""
@@ -266,7 +325,10 @@ class _Importer:
             for y in capture.years(today)
             if not since or y.end >= since
         ]
-        return context, windows
+        return lambda _: context, windows
+
+    def _context(self, intake: Intake) -> Context:
+        return self.work.context(self.job, remembered=intake.before.answers())
 
     async def replay(self, since: date | None) -> SourceResult:
         """Reads from the raw archive what was last answered to each request."""
@@ -286,7 +348,7 @@ class _Importer:
             year = AcademicYear.of(_lived(self.job, archived.read_at.astimezone(self.job.institution.zone).date()))
             first = since or year.start
             years = [AcademicYear(y) for y in range(min(AcademicYear.of(first).first, year.first), year.first + 1)]
-            readings.append((context, [_window(y, first, y.end, explicit=False) for y in years]))
+            readings.append((lambda _: context, [_window(y, first, y.end, explicit=False) for y in years]))
         capture = None
         if archived.captured:
             product = self.job.manifest.product(self.job.config.product)
@@ -301,6 +363,8 @@ class _Importer:
         number = await asyncio.to_thread(self._register)
         try:
             await self._through(readings, number, skipping=skipping, capture=capture)
+        except HaltedError:
+            raise
         except ConnectorError as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
@@ -310,7 +374,7 @@ class _Importer:
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {REPORT}")
-        sessions = [s for context, _ in readings for s in context.sessions]
+        sessions = [s for context in self._contexts for s in context.sessions]
         self.result.requests = sum(s.traffic.requests for s in sessions)
         self.result.retries = sum(s.traffic.retries for s in sessions)
         self.result.seconds = time.monotonic() - started
@@ -344,9 +408,15 @@ class _Importer:
             captured=capture.oldest.isoformat() if capture is not None else None,
             line_salt=int(self._salt[:8], 16),
             anew=not skipping,
+            held=self.attempt.held if self.attempt else None,
         )
+        if intake.before.is_at_end:
+            self._take(await asyncio.to_thread(intake.outcome))
+            return
         try:
-            for context, windows in readings:
+            for make_context, windows in readings:
+                context = make_context(intake)
+                self._contexts.append(context)
                 self._sessions = context.sessions
                 self._from_capture = context.from_capture
                 connector = connect(context)
@@ -380,7 +450,10 @@ class _Importer:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             async with self.writing:
-                await asyncio.to_thread(intake.hold)
+                try:
+                    await asyncio.to_thread(intake.hold)
+                except StoreError as error:  # the next commit tells it
+                    log.debug("the lease could not be prolonged: %s", error)
 
     def _with_what_was_missed(self, window: Window, intake: Intake) -> Window:
         """The window of a routine import of this year, with what earlier ones should have read and have not."""
@@ -394,6 +467,10 @@ class _Importer:
         running: set[asyncio.Task[None]] = set()
         try:
             async for unit in units:
+                if self.attempt and self.attempt.halted():
+                    while running:  # what has been asked for is kept
+                        running = await _settle(running)
+                    raise HaltedError
                 while len(running) >= at_once:
                     running = await _settle(running)
                 running.add(asyncio.create_task(self._take_unit(unit, intake, skipping=skipping)))
@@ -413,8 +490,10 @@ class _Importer:
             self._faults = 0
             async with self._making:  # while the unit before is being written
                 whole = unit.whole and not reading.lost
-                digest = reading.digest(self._salt) if whole and not self.replaying else ""
-                if not (skipping and digest and await self._skip(intake, unit.name, digest)):
+                made_of = MadeOf(reading.digest(self._salt), reading.origins)
+                digest = made_of.digest if whole and not self.replaying else ""
+                done = intake.has_done(unit.name, made_of)
+                if not done and not (skipping and digest and await self._skip(intake, unit.name, made_of)):
                     batch = await asyncio.to_thread(reading.make)
                     batch.whole = whole
                     if self._from_capture and self._capture is not None:
@@ -423,7 +502,7 @@ class _Importer:
                     await asyncio.to_thread(intake.prepare, batch)
             if batch is not None:
                 async with self.writing:
-                    await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest)
+                    await asyncio.to_thread(intake.commit, unit.name, batch, digest=digest, made_of=made_of)
             for error in reading.lost:
                 await self._lose(unit, error.code, str(error), retry=error.retry)
         except ConnectorError as error:
@@ -441,11 +520,11 @@ class _Importer:
         if self.progress:
             self.progress(self.job.key, unit.name)
 
-    async def _skip(self, intake: Intake, unit: str, digest: str) -> bool:
-        if not intake.may_skip(unit, digest):
+    async def _skip(self, intake: Intake, unit: str, made_of: MadeOf) -> bool:
+        if not intake.may_skip(unit, made_of.digest):
             return False
         async with self.writing:
-            return await asyncio.to_thread(intake.skip, unit, digest)
+            return await asyncio.to_thread(intake.skip, unit, made_of.digest, made_of)
 
     async def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
         """Leaves a unit out, unless so many in a row have been lost that the portal must be broken as a whole."""

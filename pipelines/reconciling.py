@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import combinations, groupby
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from canonical.store import SourceRow, Store, StoreError, micros, sources
+from canonical.store import SourceRow, Store, StoreError, sources
 from canonical.store import runs as run_log
 from canonical.store.bulk import BULK
-from canonical.store.leases import Lease
+from canonical.store.leases import Lease, leased
 from canonical.tables import ROWS
 from canonical.view import JournalView, open_view
 from connectors.contract import Institution
@@ -97,10 +97,10 @@ def _matches_as_json(pair: PairResult) -> Iterator[dict[str, Any]]:
             }
 
 
-def reconcile(store: Store, jobs: Sequence[SourceJob]) -> list[Result]:
+def reconcile(store: Store, jobs: Sequence[SourceJob], *, held: Lease | None = None) -> list[Result]:
     """Reconciles the institutions of these sources, one after another; what happens to one does not touch the others.
 
-    Before the last moment that was judged nothing is kept.
+    Before the last moment that was judged nothing is kept. `held` is the lease of a job that does this for one institution.
 
     Raises:
         StoreError: the store cannot be read or written at all.
@@ -109,10 +109,10 @@ def reconcile(store: Store, jobs: Sequence[SourceJob]) -> list[Result]:
     moment = store.clock()
     wards = [(place, list(some)) for place, some in groupby(jobs, key=lambda j: j.institution)]
     if all(_is_late(store, place, moment) for place, _ in wards):
-        return [_guarded(store, place, some, moment) for place, some in wards]
+        return [_guarded(store, place, some, moment, held) for place, some in wards]
     with store.writing() as connection:
         run = run_log.begin(connection, JOB, {"institutions": [place.key for place, _ in wards]}, store.stamp())
-    results = [_guarded(store, place, some, moment) for place, some in wards]
+    results = [_guarded(store, place, some, moment, held) for place, some in wards]
     failed = [r for r in results if r.error]
     status = "ok" if not failed else "failed" if len(failed) == len(results) else "partial"
     with store.writing() as connection:
@@ -126,17 +126,24 @@ def _is_late(store: Store, place: Institution, moment: datetime) -> bool:
     return last is not None and moment < last
 
 
-def _guarded(store: Store, place: Institution, jobs: Sequence[SourceJob], moment: datetime) -> Result:
+def _guarded(
+    store: Store, place: Institution, jobs: Sequence[SourceJob], moment: datetime, held: Lease | None
+) -> Result:
     result = Result(place.key)
     try:
-        _reconcile_one(store, place, jobs, moment, result)
+        _reconcile_one(store, place, jobs, moment, result, held)
     except StoreError as error:
         result.pairs, result.stored, result.error = [], False, str(error)
     return result
 
 
 def _reconcile_one(
-    store: Store, place: Institution, jobs: Sequence[SourceJob], moment: datetime, result: Result
+    store: Store,
+    place: Institution,
+    jobs: Sequence[SourceJob],
+    moment: datetime,
+    result: Result,
+    held: Lease | None,
 ) -> None:
     day = moment.astimezone(place.zone).date()
     with store.reading() as connection:
@@ -156,8 +163,7 @@ def _reconcile_one(
             )
             result.pairs.append(PairResult(pair, outcome, _untold(connection, pair, outcome)))
     read_at = {row.key: _moment(row.last_read_at) for row in rows}
-    with store.writing() as connection:
-        lease = Lease.take(connection, f"{JOB} {place.key}", micros(datetime.now(UTC)))
+    with store.writing() as connection, leased(connection, f"{JOB} {place.key}", held):
         result.last_judged_at = keeping.last_judgement(connection, place.key)
         result.stored = result.last_judged_at is None or moment >= result.last_judged_at
         for done in result.pairs:
@@ -166,7 +172,6 @@ def _reconcile_one(
         if result.stored:
             _close_others(connection, place.key, jobs, moment)
             keeping.note_judgement(connection, place.key, moment)
-        lease.give_back(connection)
 
 
 def _untold(connection: Connection, pair: Sources, outcome: Outcome) -> frozenset[str]:

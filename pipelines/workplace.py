@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from connectors.archive import Archive, NoArchive
 from connectors.captures import Capture, capture_session, paths_of
 from connectors.contract import Context, Institution, Manifest, MemoryVault, SourceConfig, Vault
 from connectors.http import Manner, Patience, Session
+from connectors.limits import HostLimit, limit_for
 from connectors.registry import manifest
 from connectors.sessions import archive_session, network_session
 
@@ -70,7 +71,10 @@ class SourceJob:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Everything that is the same for all sources of an installation. Relative paths begin at `root`."""
+    """Everything that is the same for all sources of an installation. Relative paths begin at `root`.
+
+    `limit_of` gives the limit of a portal's host; where several processes work it is one that they share.
+    """
 
     store: Store
     archive: Archive = field(default_factory=NoArchive)
@@ -79,6 +83,7 @@ class Workplace:
     patience: Patience = field(default_factory=Patience)
     brake: Brake = field(default_factory=Brake)
     root: Path = field(default_factory=Path)
+    limit_of: Callable[[str], HostLimit] = limit_for
 
     def context(
         self,
@@ -87,9 +92,12 @@ class Workplace:
         find: Callable[[str], Origin | None] | None = None,
         clock: Callable[[], datetime] | None = None,
         capture: Capture | None = None,
+        remembered: Mapping[str, Origin] | None = None,
     ) -> Context:
         """What a connector is given for a source; with `find` it reads the raw archive in place of the portal, with
         `capture` what a browser has captured.
+
+        `remembered` holds answers, by what was asked, that an earlier attempt of the same run has had.
         """
         product = job.manifest.product(job.config.product)
         sessions: list[Session] = []
@@ -108,6 +116,8 @@ class Workplace:
                     patience=self.patience,
                     clock=self.store.clock,
                     name=job.key,
+                    limit_of=self.limit_of,
+                    remembered=remembered,
                 )
             sessions.append(made)
             return made

@@ -20,6 +20,7 @@ from connectors.errors import ConnectorError
 from connectors.files.layouts.model import CANONICAL, load_layout
 from connectors.registry import check_source, manifest
 from pipelines.completeness.profile import DEFAULT, Profile, load_profile
+from pipelines.jobs.cron import check_cron
 
 PLACES: Final = (Path("svod.toml"), Path("config/svod.toml"))
 """Where a configuration is looked for when neither `--config` nor `$SVOD_CONFIG` names one."""
@@ -50,9 +51,29 @@ class StoreSettings(_Table):
 
 
 class QueueSettings(_Table):
-    """`[queue]`. Without an address jobs run in the process that is asked for them."""
+    """`[queue]`. Without an address jobs run in the process that is asked for them.
+
+    A job is tried `attempts` times before it is parked: first `retry_seconds` after it failed, then after twice as long each
+    time. What was lost (a worker, a message) is noticed within `sweep_seconds`.
+    """
 
     url: str = ""
+    password: Secret | None = None
+    attempts: int = Field(default=5, ge=1, le=100)
+    retry_seconds: float = Field(default=30.0, ge=0)
+    sweep_seconds: float = Field(default=15.0, gt=0, le=60)
+
+    @field_validator("url")
+    @classmethod
+    def _is_of_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("it is no address of Redis; write redis://host:6379/1 or rediss://…")
+        return value
+
+    @model_validator(mode="after")
+    def _know_their_keys(self) -> QueueSettings:
+        name_secrets(self, "queue")
+        return self
 
 
 class SecretsSettings(_Table):
@@ -105,12 +126,47 @@ class InstitutionSettings(_Table):
 
 
 class ScheduleSettings(_Table):
-    """One `[[schedule]]`: what is run when, for which institutions (`*`: all). The hour is the institution's own."""
+    """One `[[schedule]]`: what is run when, for which institutions (`*`: all). The hour is the institution's own.
+
+    A `report` is written as `format` into `folder`, in a folder of each institution.
+    """
 
     job: Literal["import", "reconcile", "completeness", "report"]
     cron: str
     institutions: tuple[str, ...] = ("*",)
     report: str | None = None
+    format: str = "xlsx"
+    folder: str = "reports"
+
+    @field_validator("cron")
+    @classmethod
+    def _falls_due(cls, value: str) -> str:
+        return check_cron(value)
+
+    @model_validator(mode="after")
+    def _names_its_report(self) -> ScheduleSettings:
+        if (self.job == "report") != (self.report is not None):
+            raise ValueError('a job of kind report, and no other, names its report: report = "group-progress"')
+        if self.report is not None:
+            # most configurations name no report, and reports take long to load
+            from pipelines.reporting.asking import NothingSuchError  # noqa: PLC0415
+            from pipelines.reporting.catalogue import find  # noqa: PLC0415
+            from pipelines.reporting.formats import formats  # noqa: PLC0415
+
+            try:
+                find(self.report)
+            except NothingSuchError as error:
+                raise ValueError(str(error)) from None
+            if self.format not in formats():
+                raise ValueError(f"there is no format {self.format!r}; there are: {', '.join(sorted(formats()))}")
+        return self
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What the job is told besides the institution."""
+        if self.report is None:
+            return {}
+        return {"report": self.report, "format": self.format, "folder": self.folder}
 
 
 class Settings(_Table):
@@ -141,6 +197,11 @@ class Site:
             self.rules(institution)
             for source in institution.source:
                 self._check_source(institution, source)
+        for number, schedule in enumerate(settings.schedule, 1):
+            try:
+                self.institutions(k for k in schedule.institutions if k != "*")
+            except SettingsError as error:
+                raise SettingsError(f"{error} (schedule[{number}].institutions)") from None
 
     def institutions(self, keys: typing.Iterable[str] = ()) -> list[InstitutionSettings]:
         """The institutions of these keys, or all.

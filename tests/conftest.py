@@ -7,11 +7,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.servers import postgres
+from tests.servers import postgres, redis
 
 _numbers = count(1)
 
@@ -20,6 +21,22 @@ _numbers = count(1)
 def postgres_server() -> Iterator[str]:
     with postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    with redis() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> Iterator[str]:
+    """An empty database of Redis."""
+    client = Redis.from_url(redis_server)
+    client.flushdb()
+    yield redis_server
+    client.flushdb()
+    client.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from canonical.entities import Record
 from canonical.store.engine import StoreError, connect, reading, writing
-from canonical.store.intake import Clock, Intake, Outcome, micros
+from canonical.store.intake import Clock, Intake, MadeOf, Outcome, micros
 from canonical.store.journal import SourceRow, batch_at, records, sources, versions
 from canonical.store.leases import BusyError, Lease, LeaseLostError
 from canonical.store.migrating import upgrade
@@ -24,6 +24,7 @@ __all__ = [
     "BusyError",
     "Intake",
     "LeaseLostError",
+    "MadeOf",
     "Outcome",
     "SourceRow",
     "Store",
@@ -126,6 +127,7 @@ class Store:
         captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
+        held: Lease | None = None,
     ) -> Intake:
         """The way in for one source during one run; see `Intake`.
 
@@ -145,6 +147,7 @@ class Store:
             captured=captured,
             line_salt=line_salt,
             anew=anew,
+            held=held,
         )
 
     def accept_removals(self, run: int) -> dict[str, dict[str, int]]:
@@ -158,7 +161,7 @@ class Store:
             for source, entity, key in connection.execute(query):
                 waiting.setdefault((source, entity), []).append(key)
             for (source, entity), keys in waiting.items():
-                lease = Lease.take(connection, f"import {names[source]}", micros(datetime.now(UTC)))
+                lease = Lease.take(connection, f"import {names[source]}")
                 last = connection.execute(select(func.max(BATCHES.c.at))).scalar() or 0
                 at = max(micros(self.clock()), last)
                 batch = connection.execute(

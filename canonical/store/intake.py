@@ -16,17 +16,19 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from canonical.batch import Batch, Drift
+from canonical.batch import Batch, Drift, Origin
 from canonical.coverage import Axis, Scope, Selector
+from canonical.store import progress
 from canonical.store.ages import micros_of
-from canonical.store.engine import writing
-from canonical.store.leases import Lease
+from canonical.store.engine import reading, writing
+from canonical.store.leases import Lease, store_clock
+from canonical.store.progress import Note, Progress, answers_of, noted_shapes
 from canonical.store.removing import mark_removed, outdated, postpone, vanished, withdraw_seen
 from canonical.store.state import COUNTS, Brake, State
 from canonical.store.upsert import upsert
 from canonical.store.wire_fields import note_fields
 from canonical.store.writer import BatchWriter
-from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, QUARANTINE, UNITS
+from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, QUARANTINE, REMOVALS, UNITS
 
 _LINES: Final = "#lines"
 """Marks, among the keys of a unit, the hashes of its lines."""
@@ -55,6 +57,14 @@ class Outcome:
     waiting_removals: int
 
 
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """What a unit was made of: its answers, and a text that says what they and all else were that decide on its records."""
+
+    digest: str
+    answers: Sequence[Origin]
+
+
 class Intake:
     """The way in for one source during one run. Not shared between threads.
 
@@ -80,6 +90,7 @@ class Intake:
         captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
+        held: Lease | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -87,7 +98,9 @@ class Intake:
         self._newest_answer_at: str | None = None
         self._skipped: set[str] = set()
         with writing(engine) as connection:
-            self._lease = Lease.take(connection, f"import {name}", self._real_now())
+            self._held = held is not None
+            self._lease = held or Lease.take(connection, f"import {name}")
+            self._lease.hold(connection)
             self._state = State.begin(
                 connection, run=run, source=source, zone=zone, replaying=replaying, captured=captured
             )
@@ -98,16 +111,13 @@ class Intake:
             broken = select(q.unit).where(q.source == source, q.state == "open", q.kind == "malformed").distinct()
             self._broken = set(connection.execute(broken).scalars())
             self._state.anew = anew
-
-    @staticmethod
-    def _real_now() -> int:
-        """Leases go by the machine's clock, whatever `--now` says."""
-        return micros(datetime.now(UTC))
+            self.before = Progress(connection, run, source)
+            self._skipped |= self.before.restore(connection, self._state)
 
     def hold(self) -> None:
         """Prolongs the lease while nothing is committed for a while."""
         with writing(self._engine) as connection:
-            self._lease.hold(connection, self._real_now())
+            self._lease.hold(connection)
 
     def prepare(self, batch: Batch) -> None:
         """Has lines read of which the store can know nothing yet. Looks at no row, so it may run beside a `commit`."""
@@ -116,10 +126,15 @@ class Intake:
             if lines.ahead and state.blank[lines.entity]:
                 lines.ready = lines.ahead(state.line_salt)
 
-    def commit(self, unit: str, batch: Batch, *, digest: str = "") -> None:
+    def has_done(self, unit: str, made_of: MadeOf) -> bool:
+        """Whether an earlier attempt of this run has committed or skipped the unit, with the same answers."""
+        return self.before.digests.get(unit) == made_of.digest
+
+    def commit(self, unit: str, batch: Batch, *, digest: str = "", made_of: MadeOf | None = None) -> None:
         """Writes one batch: all of it or nothing.
 
-        `unit` names the piece of reading, the same in every run; `digest` says what its answers were.
+        `unit` names the piece of reading, the same in every run; `digest` says what its answers were, if the whole piece was
+        read. `made_of` is kept for another attempt of the run.
 
         Raises:
             LeaseLostError: another process has taken the source over.
@@ -128,8 +143,10 @@ class Intake:
         """
         now = self._clock()
         stamp = now.isoformat()
+        if unit in self.before.notes:
+            digest = ""  # an earlier attempt read it otherwise; the next run shall look at it once more
         with writing(self._engine) as connection:
-            self._lease.hold(connection, self._real_now())
+            self._lease.hold(connection)
             number = self._begin_batch(connection, unit, micros(now))
             writer = BatchWriter(self._state, connection, number=number, unit=unit, stamp=stamp)
             writer.write(batch)
@@ -141,6 +158,12 @@ class Intake:
                 cursor = update(UNITS).where(UNITS.c.source == self._state.source, UNITS.c.unit == unit)
                 connection.execute(cursor.values(digest=""))
             self._write_totals(connection, writer.touched)
+            if self._held and made_of:
+                note = Note(shapes=noted_shapes(batch.shapes.items()))
+                note.keys = {name: keys.pack() for name, keys in writer.keys.items()}
+                note.lines = {name: np.concatenate(parts).tobytes() for name, parts in writer.line_hashes.items()}
+                note.scopes = [(s, writer.newest_origin) for s in scopes]
+                self._note(connection, unit, made_of, note)
 
     def is_settled(self, unit: str) -> bool:
         """Whether a unit had been read as a whole when the run began, and nothing of it was set aside as malformed."""
@@ -150,7 +173,7 @@ class Intake:
         """Whether the answers of a unit were the same when the run began: then `skip` is worth a try."""
         return bool(digest) and self._digests.get(unit) == digest
 
-    def skip(self, unit: str, digest: str) -> bool:
+    def skip(self, unit: str, digest: str, made_of: MadeOf | None = None) -> bool:
         """Takes a unit as read whose answers are the ones of the last time, without writing its rows again.
 
         Returns:
@@ -161,7 +184,7 @@ class Intake:
         now = self._clock()
         stamp = now.isoformat()
         with writing(self._engine) as connection:
-            self._lease.hold(connection, self._real_now())
+            self._lease.hold(connection)
             query = select(UNITS).where(UNITS.c.source == state.source, UNITS.c.unit == unit)
             last = connection.execute(query).first()
             if last is None or not digest or last.digest != digest:
@@ -189,7 +212,21 @@ class Intake:
             state.drift.update(dict(msgspec.json.decode(last.drift, type=list[tuple[Drift, int]])))
             self._skipped.add(unit)
             self._write_totals(connection, {e.removesuffix(_LINES) for e in packed})
+            if self._held and made_of:
+                note = Note(scopes=[(s, 0) for s in scopes], skipped=True)
+                note.keys = {e: some for e, some in packed.items() if not e.endswith(_LINES)}
+                note.lines = {e.removesuffix(_LINES): some for e, some in packed.items() if e.endswith(_LINES)}
+                self._note(connection, unit, made_of, note)
         return True
+
+    def _note(self, connection: Connection, unit: str, made_of: MadeOf, note: Note) -> None:
+        """Keeps what another attempt of a job's run needs to know of a unit."""
+        state = self._state
+        note.answers = answers_of(made_of.answers)
+        note.hidden = {entity: sorted(some) for entity, some in state.hidden.items()}
+        note.unreadable = sorted(state.unreadable)
+        note.unjudged = unit in state.unjudged
+        progress.write(connection, state, unit, made_of.digest, store_clock(connection), note)
 
     def _meet_lines(self, connection: Connection, packed: dict[str, bytes]) -> bool:
         """Takes the lines of a unit as read; false if the records of some do not stand any more."""
@@ -241,7 +278,7 @@ class Intake:
         """
         now = self._clock()
         with writing(self._engine) as connection:
-            self._lease.hold(connection, self._real_now())
+            self._lease.hold(connection)
             number = self._begin_batch(connection, "quarantine", micros(now))
             writer = BatchWriter(self._state, connection, number=number, unit="quarantine", stamp=now.isoformat())
             before = len(self._state.quarantine)
@@ -256,7 +293,7 @@ class Intake:
         state = self._state
         postponed = 0
         with writing(self._engine) as connection:
-            self._lease.hold(connection, self._real_now())
+            self._lease.hold(connection)
             for scope in [s for s, _ in state.scopes if self._is_open(s)]:
                 row = _coverage_row(state, scope, "")
                 uncovered = (c == row[c.name] for c in COVERAGE.primary_key.columns)
@@ -283,13 +320,24 @@ class Intake:
             if not state.replaying:
                 state.drift.update(note_fields(connection, state.source, state.shapes))
                 self._write_totals(connection, [])
-            self._lease.give_back(connection)
+            if self._held:
+                progress.write_end(connection, state, store_clock(connection))
+            else:
+                self._lease.give_back(connection)
         return self._outcome(postponed)
+
+    def outcome(self) -> Outcome:
+        """What a run came to that an earlier attempt has finished."""
+        r = REMOVALS.c
+        waiting = select(func.count()).where(r.run == self._state.run, r.source == self._state.source)
+        with reading(self._engine) as connection:
+            return self._outcome(connection.execute(waiting).scalar_one())
 
     def abandon(self) -> Outcome:
         """Gives the lease back without removing anything: what was read does not tell what has vanished."""
-        with writing(self._engine) as connection:
-            self._lease.give_back(connection)
+        if not self._held:
+            with writing(self._engine) as connection:
+                self._lease.give_back(connection)
         return self._outcome(0)
 
     def _outcome(self, postponed: int) -> Outcome:

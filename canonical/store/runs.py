@@ -45,6 +45,18 @@ def begin(connection: Connection, job: str, detail: Mapping[str, Any], stamp: st
     return number
 
 
+def take_up(connection: Connection, run: int) -> None:
+    """Notes that a run which was interrupted, or has failed, goes on in this process."""
+    values = {"status": "running", "holder": this_process(), "finished_at": None}
+    connection.execute(update(RUNS).where(RUNS.c.id == run).values(**values))
+
+
+def give_up(connection: Connection, run: int, stamp: str) -> None:
+    """Notes that nobody goes on with a run."""
+    query = update(RUNS).where(RUNS.c.id == run, RUNS.c.status == "running")
+    connection.execute(query.values(status="interrupted", finished_at=stamp))
+
+
 def finish(connection: Connection, run: int, status: str, result: Mapping[str, Any], stamp: str) -> None:
     """Notes how a run ended: `ok`, `partial` or `failed`."""
     connection.execute(

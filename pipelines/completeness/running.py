@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
@@ -13,9 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from canonical.calendar import SchoolCalendar
-from canonical.store import SourceRow, Store, micros
+from canonical.store import SourceRow, Store
 from canonical.store import runs as run_log
-from canonical.store.leases import Lease
+from canonical.store.leases import Lease, leased
 from canonical.store.upsert import upsert
 from canonical.tables import JUDGEMENTS, QUARANTINE
 from canonical.text import sort_key
@@ -137,8 +137,12 @@ def totals(fill: Iterable[Rate]) -> dict[str, list[Rate]]:
     }
 
 
-def completeness(store: Store, wards: Sequence[Ward], request: Request) -> tuple[datetime, list[Result]]:
+def completeness(
+    store: Store, wards: Sequence[Ward], request: Request, *, held: Lease | None = None
+) -> tuple[datetime, list[Result]]:
     """Judges institutions, one after another, and keeps what is found, unless it is an earlier moment that is looked at.
+
+    `held` is the lease of a job that does this for one institution.
 
     Returns:
         The moment that was judged, and a result for each institution.
@@ -157,7 +161,7 @@ def completeness(store: Store, wards: Sequence[Ward], request: Request) -> tuple
     }
     with store.writing() as connection:
         run = run_log.begin(connection, JOB, detail, store.stamp())
-    results = [_judged(store, w, request, moment, keep=True) for w in wards]
+    results = [_judged(store, w, request, moment, keep=True, held=held) for w in wards]
     outcome = {"as_of": moment.isoformat(), "institutions": [r.summary() for r in results]}
     with store.writing() as connection:
         run_log.finish(connection, run, "ok", outcome, store.stamp())
@@ -170,7 +174,9 @@ def _later_judgement(store: Store, ward: Ward, moment: datetime) -> bool:
     return last is not None and moment < last
 
 
-def _judged(store: Store, ward: Ward, request: Request, moment: datetime, *, keep: bool) -> Result:
+def _judged(
+    store: Store, ward: Ward, request: Request, moment: datetime, *, keep: bool, held: Lease | None = None
+) -> Result:
     today = moment.astimezone(ward.institution.zone).date()
     until = min(request.until or today, today)
     since = request.since or AcademicYear.of(until).start
@@ -182,7 +188,7 @@ def _judged(store: Store, ward: Ward, request: Request, moment: datetime, *, kee
             result.fill += rates(case)
     found = {key: finding for v in result.verdicts for key, finding in v.found.items()}
     if keep and result.verdicts:
-        _keep(store, result, found, moment, today)
+        _keep(store, result, found, moment, today, held)
     else:
         with store.reading() as connection:
             result.last_judged_at = keeping.last_judgement(connection, JOB, result.institution)
@@ -220,11 +226,12 @@ def _aside(connection: Connection, source: SourceRow, as_of: datetime | None) ->
     ]
 
 
-def _keep(store: Store, result: Result, found: dict[str, Finding], moment: datetime, today: date) -> None:
+def _keep(
+    store: Store, result: Result, found: dict[str, Finding], moment: datetime, today: date, held: Lease | None
+) -> None:
     """Carries the lives of the institution's findings on; not if a later moment has been judged."""
     institution = result.institution
-    with store.writing() as connection:
-        lease = Lease.take(connection, f"{JOB} {institution}", micros(datetime.now(UTC)))
+    with store.writing() as connection, leased(connection, f"{JOB} {institution}", held):
         stored = keeping.findings(connection, institution=institution)
         result.last_judged_at = keeping.last_judgement(connection, JOB, institution)
         if result.last_judged_at is not None and moment < result.last_judged_at:
@@ -239,7 +246,6 @@ def _keep(store: Store, result: Result, found: dict[str, Finding], moment: datet
             result.unjudged = {f.id for f in rest}
             result.findings = [*(after[key] for key in found), *rest]
             result.stored = True
-        lease.give_back(connection)
 
 
 _name_key: Final = lru_cache(maxsize=4096)(sort_key)

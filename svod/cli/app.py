@@ -30,6 +30,9 @@ COMMANDS: Final = {
     "quarantine": ("journal", "Records that could not be stored, each with its reason and raw form."),
     "runs": ("journal", "What ran, when, how long, with what ledger."),
     "status": ("journal", "Show what each source last delivered, and what waits for a person."),
+    "jobs": ("jobs", "What is to be done, being done, or parked; how to try it again, or to drop it."),
+    "worker": ("serving", "Do the jobs on the queue, on this machine or many."),
+    "scheduler": ("serving", "Ask for jobs when they fall due; without a queue do them as well."),
     "export": ("journal", "The canonical journal as files."),
     "reconcile": (
         "reconcile",

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Annotated, Final
 
 import typer
 
+from canonical.store.jobs import SOON, Wanted
 from pipelines.completeness.catalogue import CATALOGUE
 from pipelines.completeness.finding import OPEN, Finding
 from pipelines.completeness.rates import Rate
 from pipelines.completeness.rule import SEVERITIES
-from pipelines.completeness.running import Request, Result, Ward, as_json, completeness, totals
+from pipelines.completeness.running import Request, Result, as_json, completeness, totals
 from pipelines.completeness.suspicion import Severity
 from svod.cli.finding_tables import list_findings, russian_day
 from svod.cli.findings import parse_severity
 from svod.cli.frame import WAITING, Frame
 from svod.cli.moments import parse_day, parse_moment, written_in_russian
 from svod.cli.options import Institutions
+from svod.cli.queue import Queued, ask
 
 DOUBT: Final = {
     "never_read": "это место журнала ни разу не прочитано полностью",
@@ -48,6 +50,7 @@ def judge(
         str | None, typer.Option(help="End with status 3 if a finding is as grave as this: info, warning or error.")
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="As the journals stood at this instant; nothing is kept.")] = None,
+    queue: Queued = False,
 ) -> None:
     """Hold the journals against the rules: what is unfilled, since when, and who answers."""
     frame: Frame = context.obj
@@ -55,7 +58,14 @@ def judge(
     request = Request(parse_day(since, "--since"), parse_day(until, "--until"), parse_moment(as_of) if as_of else None)
     if request.since and request.until and request.since > request.until:
         raise typer.BadParameter("--since is later than --until")
-    wards = _wards(frame, institution or ())
+    wards = frame.wards(institution or ())
+    if queue:
+        if request != Request() or gravity:
+            raise typer.BadParameter(
+                "--queue asks for the whole judgement as of when it is made: give it no other option"
+            )
+        ask(frame, [Wanted("completeness", w.institution.key, priority=SOON) for w in wards])
+        return
     now = request.as_of or frame.clock()
     today = min((now.astimezone(w.institution.zone).date() for w in wards), default=now.date())
     if request.since and request.since > today:
@@ -66,13 +76,6 @@ def judge(
     _tell(frame, results, moment)
     if gravity and any(_is_grave(f, gravity) for r in results for f in r.findings):
         frame.status = WAITING
-
-
-def _wards(frame: Frame, institutions: Iterable[str]) -> list[Ward]:
-    site = frame.site
-    return [
-        Ward(i.place, frame.jobs([i.key]), site.rules(i), site.calendar(i)) for i in site.institutions(institutions)
-    ]
 
 
 def _is_grave(finding: Finding, gravity: Severity) -> bool:

@@ -25,6 +25,9 @@ from canonical.writing import explained
 
 if TYPE_CHECKING:
     from canonical.store import Store
+    from pipelines.completeness.running import Ward
+    from pipelines.jobs.common_limit import SharedLimits
+    from pipelines.jobs.wakeups import Client, Wakeups
     from pipelines.workplace import SourceJob, Workplace
     from svod.settings import InstitutionSettings, Site
 
@@ -72,6 +75,7 @@ class Frame:
         from canonical.store import Brake  # noqa: PLC0415 - see above
         from connectors.archive import FolderArchive, NoArchive  # noqa: PLC0415 - see above
         from connectors.errors import SourceConfigError  # noqa: PLC0415 - see above
+        from connectors.limits import limit_for  # noqa: PLC0415 - see above
         from connectors.vault import open_vault, pseudonyms  # noqa: PLC0415 - see above
         from pipelines.workplace import Workplace  # noqa: PLC0415 - see above
         from svod.settings import SettingsError  # noqa: PLC0415 - see above
@@ -89,12 +93,55 @@ class Frame:
             pseudonym=pseudonyms(key),
             brake=Brake(settings.store.removal_share, settings.store.removal_rows),
             root=self.site.root,
+            limit_of=self.limits.limit_of if settings.queue.url else limit_for,
         )
+
+    @cached_property
+    def redis(self) -> Client:
+        """The Redis of the queue, which may be away."""
+        from connectors.errors import SourceConfigError  # noqa: PLC0415 - see above
+        from pipelines.jobs.wakeups import connect  # noqa: PLC0415 - see above
+        from svod.settings import SettingsError  # noqa: PLC0415 - see above
+
+        queue = self.site.settings.queue
+        try:
+            return connect(queue.url, queue.password.reveal() if queue.password else None)
+        except SourceConfigError as error:
+            raise SettingsError(f"{self.site.file}: {error}") from None
+        except ValueError as error:
+            raise SettingsError(f"{self.site.file}: queue.url: it {error}") from None
+
+    @cached_property
+    def limits(self) -> SharedLimits:
+        """The limits of portals, as all processes on the queue share them."""
+        from pipelines.jobs.common_limit import SharedLimits  # noqa: PLC0415 - see above
+
+        return SharedLimits(self.redis)
+
+    @cached_property
+    def wakeups(self) -> Wakeups | None:
+        """The way to the workers; null if no queue is configured."""
+        from pipelines.jobs.wakeups import Wakeups  # noqa: PLC0415 - see above
+
+        return Wakeups(self.redis) if self.site.settings.queue.url else None
 
     def close(self) -> None:
         """Gives back what the call has opened."""
+        if "limits" in self.__dict__:
+            self.limits.close()
+        if "redis" in self.__dict__:
+            self.redis.close()
         if "store" in self.__dict__:
             self.store.close()
+
+    def wards(self, institutions: Iterable[str] = ()) -> list[Ward]:
+        """The institutions with all that they are judged by."""
+        from pipelines.completeness.running import Ward  # noqa: PLC0415 - see above
+
+        site = self.site
+        return [
+            Ward(i.place, self.jobs([i.key]), site.rules(i), site.calendar(i)) for i in site.institutions(institutions)
+        ]
 
     def jobs(self, institutions: Iterable[str] = (), sources: Iterable[str] = ()) -> list[SourceJob]:
         """The sources of these institutions; `sources` are keys like `kolomna/portal`, or only `portal`.

@@ -10,12 +10,16 @@ from typing import Annotated, Any, Final
 import typer
 from rich.json import JSON
 
+from canonical.store import jobs as job_rows
 from canonical.store import overview
 from canonical.store import runs as run_log
 from canonical.store import sources as source_rows
+from canonical.store.schedules import Schedule, moment_of
+from canonical.store.schedules import schedules as schedule_rows
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_moment, written
 from svod.cli.options import Institutions, Sources
+from svod.cli.queue import as_json
 
 
 def register(app: typer.Typer) -> None:
@@ -117,14 +121,58 @@ def status(context: typer.Context) -> None:
             if (run := overview.last_run(connection, s.id)) is not None
         }
         recent = run_log.recent(connection, limit=1)
+        depth = job_rows.counts(connection)
+        open_jobs = job_rows.jobs(connection, states=("running", "parked"))
+        plans = schedule_rows(connection)
     document: dict[str, Any] = {
         "sources": [_source_status(job.key, known.get(job.key), aside, drift) for job in frame.jobs()],
         "waiting_removals": removals,
         "last_run": asdict(recent[0]) if recent else None,
+        "queue": {
+            "queued": depth["queued"],
+            "due": depth["due"],
+            "running": [as_json(j) for j in open_jobs if j.state == "running"],
+            "parked": [as_json(j) for j in open_jobs if j.state == "parked"],
+        },
+        "schedules": [_schedule(p) for p in plans],
     }
     if frame.json:
         frame.give(document)
         return
+    _sources(frame, document)
+    _queue(frame, document["queue"], document["schedules"])
+
+
+def _schedule(plan: Schedule) -> dict[str, Any]:
+    return {
+        "job": plan.job,
+        "institution": plan.institution,
+        "cron": plan.cron,
+        "arguments": plan.arguments,
+        "next_due_at": moment_of(plan.next_due_at).isoformat(),
+        "last_due_at": moment_of(plan.last_due_at).isoformat() if plan.last_due_at is not None else None,
+    }
+
+
+def _queue(frame: Frame, queue: dict[str, Any], plans: list[dict[str, Any]]) -> None:
+    if queue["queued"] or queue["running"] or queue["parked"]:
+        frame.say(f"\njobs: {queue['queued']} queued, {len(queue['running'])} running, {len(queue['parked'])} parked")
+    for job in queue["running"]:
+        host, pid, _ = (job["holder"] or "nobody:?:").rsplit(":", 2)
+        frame.say(
+            f"job {job['id']}: {job['name']}: since {written(job['started_at'], frame.zone)}, process {pid} on {host}"
+        )
+    for job in queue["parked"]:
+        frame.say(
+            f"job {job['id']}: {job['name']}: parked after {job['attempts']} attempts: {job['error']['message']}; "
+            f"when it is mended: svod jobs retry {job['id']}"
+        )
+    for plan in plans:
+        due = written(plan["next_due_at"], frame.zone)
+        frame.say(f"next {plan['job']} of {plan['institution']}: {due} ({plan['cron']})")
+
+
+def _sources(frame: Frame, document: dict[str, Any]) -> None:
     frame.table(
         ["source", "state", "since", "last delivered", "quarantine", "drift"],
         [
@@ -145,7 +193,7 @@ def status(context: typer.Context) -> None:
             frame.say(f"{one['source']}: {without_source(one['message'], one['source'])}")
         for d in one["drift"]:
             frame.say(f"{one['source']}: {d['kind'].replace('_', ' ')} {d['place']}.{d['name']} × {d['count']}")
-    for r in removals:
+    for r in document["waiting_removals"]:
         frame.say(
             f"{r['source']}: {r['rows']} removals wait; if they are right: svod import --accept-removals {r['run']}"
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from canonical.store.jobs import SOON, Wanted
 from canonical.text import tidy
 from pipelines.reconciling import Result, as_json, candidates, decide
 from pipelines.reconciling import reconcile as reconcile_sources
@@ -18,6 +19,7 @@ from svod.cli.discrepancy_words import ENTITY, FIELD, STATE, evidence, value_sai
 from svod.cli.frame import FAILED, Frame
 from svod.cli.moments import written_in_russian
 from svod.cli.options import Institutions
+from svod.cli.queue import Queued, ask
 
 KINDS: Final = ("missing_left", "missing_right", "differs", "duplicate", "ambiguous")
 HEAD: Final = ["Номер", "Что", "О чём", "Расхождение", "Слева", "Справа", "Обнаружено", "Состояние"]
@@ -45,9 +47,13 @@ def register(app: typer.Typer) -> None:
 # -- reconcile -------------------------------------------------------------------------------------------------------
 
 
-def reconcile(context: typer.Context, institution: Institutions = None) -> None:
+def reconcile(context: typer.Context, institution: Institutions = None, queue: Queued = False) -> None:
     """Match people and journals between the sources of an institution, and list where they differ."""
     frame: Frame = context.obj
+    if queue:
+        places = frame.site.institutions(institution or ())
+        ask(frame, [Wanted("reconcile", place.key, priority=SOON) for place in places])
+        return
     results = reconcile_sources(frame.store, frame.jobs(institution or ()))
     if frame.json:
         frame.give(as_json(results))

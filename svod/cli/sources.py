@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from canonical.store import Store
 from canonical.store import runs as run_log
+from canonical.store.jobs import BACKFILL, SOON, Wanted
 from canonical.writing import whole_file
 from connectors.captures import paths_of
 from connectors.contract import CheckLine
@@ -35,9 +36,13 @@ from pipelines.workplace import SourceJob, Workplace
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_day
 from svod.cli.options import Institutions, Sources
+from svod.cli.queue import Queued, ask
 from svod.settings import load
 
 log = logging.getLogger("svod.check")
+
+_LONG: Final = 62
+"""Days of a journal that take long to read."""
 
 _STEPS: Final = {
     SignInNeededError.code: "sign-in",
@@ -61,6 +66,14 @@ raw_keep_days = 400
 
 # [secrets]                    # encrypts kept sign-ins in the store; without it they lie in a private file here
 # key = { env = "SVOD_KEY" }
+
+# [queue]                      # for `svod worker` on one machine or many; without it `svod scheduler` does all by itself
+# url = "redis://localhost:6379/1"
+
+# [[schedule]]                 # for `svod scheduler`; the hour is the institution's own
+# job = "import"               # import | reconcile | completeness | report
+# cron = "15 */2 * * 1-6"
+# institutions = ["*"]
 
 # [[institution]]
 # key = "kolomna"
@@ -204,6 +217,7 @@ def import_(
     accept_removals: Annotated[
         int | None, typer.Option(metavar="RUN", help="Apply the removals that RUN left to a person.")
     ] = None,
+    queue: Queued = False,
 ) -> None:
     """Read from the portals into the store."""
     frame: Frame = context.obj
@@ -220,6 +234,9 @@ def import_(
         jobs = _of_capture(jobs, source or (), har)
     if not jobs:
         frame.complain(frame.nothing_configured(institution or ()))
+    if queue:
+        ask(frame, [_wanted(job, request) for job in jobs])
+        return
     _finish(frame, _import_with_progress(frame, jobs, request))
 
 
@@ -238,6 +255,19 @@ def _of_capture(jobs: Sequence[SourceJob], named: Sequence[str], patterns: Seque
     except CaptureError as error:
         raise typer.BadParameter(f"--har: {error}") from None
     return [replace(job, config=job.config.model_copy(update={"har": files}))]
+
+
+def _wanted(job: SourceJob, request: Request) -> Wanted:
+    """An import as a job. What reads months of a journal goes behind what a person waits for."""
+    days = (request.until - request.since).days if request.since and request.until else 0
+    long = request.full or days > _LONG or (request.since is not None and request.until is None)
+    asked = {
+        "since": request.since.isoformat() if request.since else None,
+        "until": request.until.isoformat() if request.until else None,
+        "full": request.full,
+    }
+    arguments = {name: value for name, value in asked.items() if value}
+    return Wanted("import", job.institution.key, job.config.key, arguments, BACKFILL if long else SOON)
 
 
 def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:

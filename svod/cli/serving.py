@@ -1,0 +1,108 @@
+"""The commands that stay: `worker` and `scheduler`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.jobs.running import Policy, Runner
+from pipelines.jobs.scheduling import Plan
+from pipelines.jobs.serving import Scheduler, work
+from svod.cli.frame import WRONG, Frame
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("worker")(worker)
+    app.command("scheduler")(scheduler)
+
+
+def worker(
+    context: typer.Context,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="How many jobs at once.")] = 4,
+    burst: Annotated[bool, typer.Option("--burst", help="End when no job is left.")] = False,
+) -> None:
+    """Do the jobs on the queue, on this machine or many."""
+    frame: Frame = context.obj
+    wakeups = frame.wakeups
+    if wakeups is None:
+        frame.fail(
+            f"{frame.site.file}: [queue] url names no Redis, so there is no queue to work on; name one, or let "
+            "`svod scheduler` do the jobs by itself",
+            "configuration",
+            WRONG,
+        )
+        return
+    runner = _runner(frame)
+    with _until_told(frame) as stop:
+        work(runner, wakeups, threads=threads, stop=stop, burst=burst)
+        _end(frame, runner)
+
+
+def scheduler(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Look at the clock once, and end.")] = False,
+) -> None:
+    """Ask for jobs when they fall due; without a queue do them as well."""
+    frame: Frame = context.obj
+    plans = [
+        Plan(s.job, s.cron, i.key, i.place.zone, s.arguments)
+        for s in frame.site.settings.schedule
+        for i in frame.site.institutions(k for k in s.institutions if "*" not in s.institutions)
+    ]
+    if not plans and not once:
+        frame.complain(f"{frame.site.file} has no [[schedule]]: nothing falls due; jobs that are asked for are seen to")
+    runner = _runner(frame)
+    at_work = Scheduler(runner, frame.wakeups, plans, frame.clock if frame.now else None)
+    with _until_told(frame) as stop:
+        at_work.begin()
+        if not once:
+            at_work.run(stop)
+            _end(frame, runner)
+            return
+        asked = at_work.once(stop)
+    if frame.json:
+        frame.give({"jobs": asked})
+    frame.say(f"jobs asked for: {', '.join(map(str, asked)) or 'none'}")
+
+
+def _runner(frame: Frame) -> Runner:
+    queue = frame.site.settings.queue
+    wards = {w.institution.key: w for w in frame.wards()}
+    return Runner(frame.work, wards, Policy(queue.attempts, queue.retry_seconds, queue.sweep_seconds))
+
+
+@contextmanager
+def _until_told(frame: Frame) -> Iterator[threading.Event]:
+    """Set when the process is told to end; told twice, it ends at once."""
+    stop = threading.Event()
+    if not frame.quiet:
+        jobs = logging.getLogger("svod.jobs")
+        jobs.setLevel(min(logging.INFO, jobs.getEffectiveLevel()))
+
+    def told(_number: int, _frame: Any) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, told) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(frame: Frame, runner: Runner) -> None:
+    """Ends the process where something is still being done in it: it has been given back, and is fenced off."""
+    if runner.busy:
+        frame.complain("what was still being done has been given back, and goes on elsewhere")
+        os._exit(0)

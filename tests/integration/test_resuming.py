@@ -1,0 +1,273 @@
+"""A job that is taken up goes on where the attempt before it has stopped: the same run, the same ledger, nothing asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select, update
+
+from canonical.entities import Mark
+from canonical.store import Intake, Store, progress
+from canonical.store import jobs as job_rows
+from canonical.store.jobs import Wanted
+from canonical.tables import (
+    COVERAGE,
+    DRIFT,
+    HISTORY,
+    JOBS,
+    LEASES,
+    LEDGER,
+    PROGRESS,
+    QUARANTINE,
+    REMOVALS,
+    ROWS,
+    RUNS,
+    UNITS,
+    WIRE_FIELDS,
+)
+from connectors.archive import FolderArchive
+from connectors.asurso import standin as spo
+from connectors.asurso.school import standin as school
+from connectors.conformance.harness import FIVE, make_context, secrets_in_place
+from connectors.contract import Institution, SourceConfig
+from connectors.dnevnik import standin as dnevnik
+from connectors.mosreg import standin as mosreg
+from connectors.standins.region import make_institution
+from connectors.standins.server import Door, StandIn, serving
+from pipelines.completeness.profile import DEFAULT, load_profile
+from pipelines.completeness.running import Ward
+from pipelines.jobs.running import Policy, Runner
+from pipelines.workplace import SourceJob, Workplace
+from svod.settings import shipped
+from tests.sites import write_folder
+from tests.stores import CLASS
+
+EARLIER = datetime(2026, 11, 6, 18, tzinfo=ZoneInfo("Europe/Moscow"))
+NOW = datetime(2026, 11, 20, 18, tzinfo=ZoneInfo("Europe/Moscow"))
+PROFILE = load_profile(DEFAULT, lambda name, _: shipped() / "rules" / f"{name}.toml", "rules")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing after it is done."""
+
+
+@dataclass
+class Portal:
+    """A portal as it is at one moment and later; `product` and `auth` are how it is read."""
+
+    make: Callable[..., StandIn]
+    kind: Any
+    auth: str
+    product: str | None = None
+
+    def at(self, now: datetime) -> StandIn:
+        return self.make(make_institution("a", self.kind, students=10, now=now, zone=now.tzinfo))  # type: ignore[arg-type]
+
+
+PORTALS = {
+    "dnevnik": Portal(dnevnik.make, "school", "token"),
+    "mosreg": Portal(mosreg.make, "school", "password"),
+    "spo": Portal(spo.make, "college", "password"),
+    "school": Portal(school.make, "school", "password", "school"),
+}
+
+
+@dataclass
+class Site:
+    """A store with one source, and the runner that reads it."""
+
+    store: Store
+    runner: Runner
+    door: Door | None = None
+
+    def ask(self, **arguments: Any) -> None:
+        with self.store.writing() as connection:
+            job_rows.submit(connection, Wanted("import", "a", "portal", arguments), self.store.stamp())
+
+    def states(self) -> list[tuple[str, int]]:
+        with self.store.reading() as connection:
+            return [(r.state, r.attempts) for r in connection.execute(select(JOBS.c.state, JOBS.c.attempts))]
+
+    def take_over(self) -> None:
+        """The worker has died: its lease is over."""
+        with self.store.writing() as connection:
+            connection.execute(update(LEASES).values(expires=0))
+        self.runner.recover()
+
+    def noted(self) -> set[str]:
+        """What committed units have asked the portal."""
+        with self.store.reading() as connection:
+            query = select(PROGRESS.c.run, PROGRESS.c.source).distinct()
+            return {
+                request
+                for run, source in connection.execute(query)
+                for request in progress.Progress(connection, run, source).answers()
+            }
+
+    def contents(self) -> dict[str, Any]:
+        """All that an import leaves behind, save the numbers of batches and answers, which tell their order."""
+        unlike = {"since", "until", "origin", "id", "removed", "first_run", "at"}
+        found: dict[str, Any] = {}
+        with self.store.reading() as connection:
+            for table in (*ROWS.values(), HISTORY, LEDGER, DRIFT, WIRE_FIELDS, QUARANTINE, REMOVALS, COVERAGE):
+                columns = [c for c in table.columns if c.name not in unlike]
+                rows = [tuple(row) for row in connection.execute(select(*columns))]
+                found[table.name] = sorted(rows, key=repr)
+            units = select(UNITS.c.unit, UNITS.c.run, UNITS.c.digest, UNITS.c.judged)
+            found["units"] = sorted(tuple(row) for row in connection.execute(units))
+            found["removed"] = {
+                name: sorted(connection.execute(select(t.c.key).where(t.c.removed.is_not(None))).scalars())
+                for name, t in ROWS.items()
+            }
+            found["runs"] = [(r.job, r.status) for r in connection.execute(select(RUNS.c.job, RUNS.c.status))]
+        return found
+
+
+@contextmanager
+def site(portal: Portal, folder: Path) -> Iterator[Site]:
+    """An installation that has read the portal as it was, and the portal as it is now."""
+    before, now = portal.at(EARLIER), portal.at(NOW)
+    door = Door(before.app)
+    with serving(door) as base:
+        context = make_context(before, base, auth=portal.auth, product=portal.product)
+        job = SourceJob(context.institution, context.config, FIVE)
+        with secrets_in_place(), opened(folder, job) as made:
+            made.door = door
+            door.app = now.app
+            door.visits.asked.clear()
+            yield made
+
+
+@contextmanager
+def opened(folder: Path, job: SourceJob) -> Iterator[Site]:
+    """An installation that has read its source once, some days ago."""
+    folder.mkdir()
+    clock = [EARLIER]
+    store = Store(f"sqlite:///{folder / 'svod.db'}", lambda: clock[0])
+    work = Workplace(store, archive=FolderArchive(folder / "raw"))
+    made = Site(store, Runner(work, {"a": Ward(job.institution, [job], PROFILE)}, Policy(attempts=50, wait=0.0)))
+    made.ask()
+    assert made.runner.run_next()
+    assert made.states() == [("done", 1)]
+    clock[0] = NOW
+    yield made
+    store.close()
+
+
+@contextmanager
+def killed_after(units: int) -> Iterator[None]:
+    """The process ends as soon as so many units have been committed."""
+    left = [units]
+
+    def ending(original: Any) -> Any:
+        def wrapped(self: Intake, *args: Any, **kwargs: Any) -> Any:
+            if not left[0]:
+                raise Killed
+            done = original(self, *args, **kwargs)
+            left[0] -= 1
+            return done
+
+        return wrapped
+
+    with ExitStack() as patched:
+        for name in ("commit", "skip", "finish"):
+            patched.enter_context(mock.patch.object(Intake, name, ending(getattr(Intake, name))))
+        yield
+
+
+CASES = [
+    ("dnevnik", {}),
+    ("spo", {"full": True}),
+    pytest.param("mosreg", {}, marks=pytest.mark.soak),
+    pytest.param("dnevnik", {"full": True}, marks=pytest.mark.soak),
+    pytest.param("spo", {}, marks=pytest.mark.soak),
+    pytest.param("school", {}, marks=pytest.mark.soak),
+    pytest.param("school", {"full": True}, marks=pytest.mark.soak),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_killed_and_taken_up_it_ends_as_if_nobody_had_disturbed_it(
+    name: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    portal = PORTALS[name]
+    with site(portal, tmp_path / "calm") as calm:
+        calm.ask(**arguments)
+        assert calm.runner.run_next()
+        expected = calm.contents()
+    with site(portal, tmp_path / "killed") as place:
+        place.ask(**arguments)
+        assert place.door
+        assert killed_and_taken_up(place, (1, 3, 6, 1000)) >= 3
+        assert place.contents() == expected
+        assert place.noted() == set()
+
+
+def killed_and_taken_up(place: Site, moments: Sequence[int]) -> int:
+    """Has the open job done by workers that are killed after so many units; says how many were."""
+    kills = 0
+    for units in moments:
+        before = place.noted()
+        if place.door:
+            place.door.visits.asked.clear()
+        with killed_after(units), suppress(Killed):
+            place.runner.run_next()
+        if place.door:
+            again = before & {unquote(a) for a in place.door.visits.asked}
+            assert not again, "what is committed is asked for again"
+        if place.states()[-1][0] == "done":
+            break
+        kills += 1
+        place.take_over()
+    assert place.states() == [("done", 1), ("done", kills + 1)]
+    return kills
+
+
+@pytest.mark.parametrize("arguments", [{}, {"full": True}], ids=["routine", "full"])
+def test_files_too(arguments: dict[str, Any], tmp_path: Path) -> None:
+    def lay(folder: Path, marks: range, value: str) -> None:
+        made = [Mark(key=f"m{n}", work=f"w{n % 2 + 1}", student="p1", value=value) for n in marks]
+        lost = [Mark(key=f"lost{n}", work="w9", student="p1", value=value) for n in marks[:3]]
+        write_folder(folder, [*CLASS, *made, *lost])
+
+    found = []
+    for name, moments in (("calm", (1000,)), ("killed", (1, 1, 2, 1, 1000))):
+        lay(tmp_path / name / "drop", range(20), "4")
+        settings = {"key": "portal", "connector": "files", "layout": "canonical", "path": str(tmp_path / name / "drop")}
+        place = Institution("a", "Школа", "school", ZoneInfo("Europe/Moscow"))
+        with opened(tmp_path / name / "site", SourceJob(place, SourceConfig.model_validate(settings), FIVE)) as made:
+            lay(tmp_path / name / "drop", range(5, 30), "5")
+            made.ask(**arguments)
+            kills = killed_and_taken_up(made, moments)
+            assert kills == (4 if name == "killed" else 0)
+            found.append(made.contents())
+    assert found[0]["removed"]["marks"] == [f"m{n}" for n in range(5)]
+    assert found[1] == found[0]
+
+
+def test_what_an_attempt_has_read_long_ago_is_asked_for_anew(tmp_path: Path) -> None:
+    with site(PORTALS["dnevnik"], tmp_path / "site") as place:
+        place.ask()
+        with killed_after(4), suppress(Killed):
+            place.runner.run_next()
+        place.take_over()
+        before = place.noted()
+        assert before
+        with place.store.writing() as connection:
+            connection.execute(update(PROGRESS).values(at=PROGRESS.c.at - 7 * 3600 * 1_000_000))
+        assert place.door
+        place.door.visits.asked.clear()
+        assert place.runner.run_next()
+        reads = {request for request in before if request.startswith("GET ")}
+        assert reads
+        assert reads <= {unquote(a) for a in place.door.visits.asked}
+        assert place.contents()["runs"][1:] == [("import", "interrupted"), ("import", "ok")]

@@ -1,0 +1,212 @@
+"""What falls due is asked for once: by whichever scheduler, however long it slept; and done, or parked with its reason."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select, update
+
+from canonical.store import Store, schedules
+from canonical.tables import JOBS, SCHEDULES, SOURCES
+from connectors.conformance.harness import FIVE
+from connectors.contract import Institution, SourceConfig
+from pipelines.completeness.profile import Profile, load_profile
+from pipelines.completeness.running import Ward
+from pipelines.jobs.scheduling import Plan, take_up, tick
+from pipelines.workplace import SourceJob
+from svod.settings import shipped
+from tests.sites import Installation, write_folder
+from tests.stores import CLASS
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+NOW = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)
+
+
+def profile() -> Profile:
+    return load_profile("base", lambda name, _: shipped() / "rules" / f"{name}.toml", "rules")
+
+
+def ward(key: str, *sources: str) -> Ward:
+    place = Institution(key, key, "school", MOSCOW)
+    made = [{"key": s, "connector": "files", "layout": "canonical", "path": "drop"} for s in sources]
+    return Ward(place, [SourceJob(place, SourceConfig.model_validate(m), FIVE) for m in made], profile())
+
+
+def asked(store: Store) -> list[tuple[str, str]]:
+    with store.reading() as connection:
+        query = select(JOBS.c.name, JOBS.c.state).order_by(JOBS.c.id)
+        return [(row.name, row.state) for row in connection.execute(query)]
+
+
+def due(store: Store) -> dict[str, str]:
+    with store.reading() as connection:
+        return {s.name: f"{schedules.moment_of(s.next_due_at):%d %H:%M}" for s in schedules.schedules(connection)}
+
+
+def test_slept_through_it_is_done_once_and_a_change_is_taken_up(store_url: str) -> None:
+    store = Store(store_url, lambda: NOW)
+    wards = {"a": ward("a", "x", "y")}
+    hourly = Plan("import", "0 * * * *", "a", MOSCOW, {})
+    take_up(store, [hourly], NOW)
+    assert tick(store, wards, NOW) == []
+    late = NOW + timedelta(hours=9)
+    take_up(store, [hourly], late)
+    assert len(tick(store, wards, late)) == 2
+    assert tick(store, wards, late) == []
+    assert asked(store) == [("import a/x", "queued"), ("import a/y", "queued")]
+    assert due(store) == {hourly.name: "21 01:00"}
+    later = late + timedelta(hours=2)
+    assert tick(store, wards, later) == [], "what is asked for is not asked for again"
+    assert len(asked(store)) == 2
+
+    daily = Plan("reconcile", "30 6 * * *", "a", MOSCOW, {})
+    take_up(store, [daily], later)
+    assert due(store) == {daily.name: "21 03:30"}
+    store.close()
+
+
+def test_two_schedulers_with_two_clocks(store_url: str) -> None:
+    one, two = Store(store_url), Store(store_url)
+    wards = {key: ward(key, "x") for key in "abcdef"}
+    plans = [Plan("import", "*/10 * * * *", key, MOSCOW, {}) for key in wards]
+    take_up(one, plans, NOW)
+    take_up(two, plans, NOW + timedelta(minutes=1))
+    together = threading.Barrier(2)
+
+    def look(store: Store, ahead: timedelta) -> None:
+        together.wait()
+        for minutes in (8, 9, 10):
+            tick(store, wards, NOW + timedelta(minutes=minutes) + ahead)
+
+    others = [threading.Thread(target=look, args=(s, a)) for s, a in ((one, timedelta()), (two, timedelta(minutes=3)))]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join()
+    assert sorted(asked(one)) == [(f"import {key}/x", "queued") for key in wards]
+    one.close()
+    two.close()
+
+
+def test_a_source_that_nobody_is_signed_in_to_is_left_alone(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    wards = {"a": ward("a", "x", "y")}
+    store.source("a/x", institution="a", connector="files", capabilities={})
+    with store.writing() as connection:
+        connection.execute(update(SOURCES).values(state="needs_sign_in"))
+    take_up(store, [Plan("import", "0 * * * *", "a", MOSCOW, {})], NOW)
+    tick(store, wards, NOW + timedelta(hours=1))
+    assert [name for name, _ in asked(store)] == ["import a/y"]
+    store.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, store_url: str) -> Installation:
+    """A good source, one that cannot be read, and schedules; no queue."""
+    write_folder(tmp_path / "drop", CLASS)
+    made = Installation(tmp_path, url=store_url)
+    made.config += "[queue]\nattempts = 3\nretry_seconds = 0\n"
+    made.config += '[[schedule]]\njob = "import"\ncron = "15 */2 * * *"\n'
+    made.config += '[[schedule]]\njob = "completeness"\ncron = "30 6 * * *"\ninstitutions = ["a"]\n'
+    made.config += '[[schedule]]\njob = "report"\nreport = "group-progress"\nformat = "csv"\ncron = "0 7 * * *"\ninstitutions = ["a"]\n'
+    made.institution("a").source("f", "files", layout="canonical", path="drop")
+    return made.institution("b").source("f", "files", layout="canonical", path="nowhere")
+
+
+def falls_due(place: Installation, url: str) -> None:
+    """The next look finds everything due."""
+    store = Store(url if url.startswith("postgresql") else f"sqlite:///{place.folder / 'svod.db'}")
+    with store.writing() as connection:
+        connection.execute(update(SCHEDULES).values(next_due_at=0))
+    store.close()
+
+
+def test_without_a_queue_the_scheduler_does_it_all(place: Installation, store_url: str) -> None:
+    place.run("import", "--institution", "a")
+    assert place.json("scheduler", "--once") == {"jobs": []}
+    falls_due(place, store_url)
+    assert len(place.json("scheduler", "--once")["jobs"]) == 4
+    status = place.json("status")
+    assert {s["source"]: s["state"] for s in status["sources"]} == {"a/f": "ok", "b/f": "failed"}
+    queue = status["queue"]
+    assert (queue["queued"], queue["running"]) == (0, [])
+    (parked,) = queue["parked"]
+    assert (parked["name"], parked["attempts"]) == ("import b/f", 3)
+    assert "there is no such folder" in parked["error"]["message"]
+    assert {(s["job"], s["institution"]) for s in status["schedules"]} == {
+        ("import", "a"), ("import", "b"), ("completeness", "a"), ("report", "a")}  # fmt: skip
+    assert min(s["next_due_at"] for s in status["schedules"]) == "2026-11-20T15:15:00+00:00"
+    assert list((place.folder / "reports" / "a").glob("*.csv"))
+    said = place.run("status").stdout
+    assert f"parked after 3 attempts: source b/f: path {place.folder / 'nowhere'}" in said.replace("\n", " ")
+
+    falls_due(place, store_url)
+    place.run("scheduler", "--once")
+    assert place.json("jobs", "show", str(parked["id"]))["attempts"] == 3, "a person must see to it"
+
+    write_folder(place.folder / "nowhere", CLASS)
+    place.run("jobs", "retry", str(parked["id"]))
+    place.run("scheduler", "--once")
+    assert place.json("jobs", "show", str(parked["id"]))["state"] == "done"
+    assert place.json("status")["queue"]["parked"] == []
+    done = place.export()["people"]
+    assert {p["source"] for p in done} == {"a/f", "b/f"}
+    place.run("jobs", "drop", str(parked["id"]), status=1)
+
+
+def test_what_may_pass_is_tried_once_more_when_it_falls_due(
+    place: Installation, store_url: str, monkeypatch: Any
+) -> None:
+    from pipelines.jobs import scheduling
+
+    monkeypatch.setattr(scheduling, "PASSING", frozenset({"source_config"}))
+    place.run("import", "--institution", "a")
+    place.run("scheduler", "--once")
+    for attempt in (1, 2):
+        falls_due(place, store_url)
+        begun = place.run("scheduler", "--once").stderr.count("(import b/f): attempt 3 begins")
+        assert begun == 1, attempt
+        (parked,) = place.json("status")["queue"]["parked"]
+        assert (parked["name"], parked["attempts"]) == ("import b/f", 3)
+
+
+def test_a_job_that_is_asked_for(place: Installation) -> None:
+    first = place.json("import", "--queue", "--institution", "a")["jobs"]
+    again = place.json("import", "--queue", "--institution", "a")["jobs"]
+    whole = place.json("import", "--queue", "--institution", "a", "--full")["jobs"]
+    assert [j["new"] for j in (*first, *again, *whole)] == [True, False, True]
+    assert first[0]["id"] == again[0]["id"] != whole[0]["id"]
+    assert first[0]["priority"] < whole[0]["priority"]
+    place.run("reconcile", "--queue", "--institution", "a")
+    place.run("jobs", "wait", str(first[0]["id"]), "--seconds", "0", status=1)
+    place.run("scheduler", "--once")
+    place.run("jobs", "wait", str(first[0]["id"]), str(whole[0]["id"]))
+    assert {j["state"] for j in place.json("jobs", "list")["jobs"]} == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('[[schedule]]\njob = "import"\ncron = "61 * * * *"\n', "not a cron expression"),
+        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\ninstitutions = ["c"]\n', "there is no institution 'c'"),
+        ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "names its report"),
+        ('[[schedule]]\njob = "report"\nreport = "nothing"\ncron = "0 * * * *"\n', "nothing"),
+        ('[queue]\nurl = "amqp://x:secret@y"\n', "write redis://"),
+    ],
+)
+def test_a_wrong_schedule_is_told_at_once(tmp_path: Path, lines: str, said: str) -> None:
+    place = Installation(tmp_path)
+    place.config += lines
+    place.institution("a")
+    done = place.run("status", status=2)
+    assert said in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_worker_needs_a_queue(tmp_path: Path) -> None:
+    assert "svod scheduler" in Installation(tmp_path).institution("a").run("worker", status=2).stderr
