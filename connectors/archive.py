@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -67,11 +68,14 @@ class FolderArchive:
 
     def put(self, body: bytes) -> str:
         name = digest(body)
-        if not self.holds(name):
+        path = self.path(name)
+        try:
             try:
-                self._write(self.path(name), self._compressor.compress(body))
-            except OSError as error:
-                raise self._cannot_be("written to", error) from None
+                os.utime(path)  # it is in use again, whoever sweeps
+            except (FileNotFoundError, NotADirectoryError):
+                self._write(path, self._compressor.compress(body))
+        except OSError as error:
+            raise self._cannot_be("written to", error) from None
         return name
 
     def _write(self, path: Path, packed: bytes) -> None:
@@ -107,6 +111,35 @@ class FolderArchive:
             raise ValueError(f"{self.path(sha256)}: damaged, its content does not match its name")
         return body
 
+    def sweep(self, keep: Callable[[list[str]], list[bool]], *, younger: float, trial: bool = False) -> tuple[int, int]:
+        """Removes bodies that need not be kept, and drafts that nobody finished; says how many, and how many bytes.
+
+        `keep` says of some SHA-256 which are needed. What was put since `younger` (seconds since 1970) stays: its answer may
+        not be noted yet. With `trial` nothing is removed.
+
+        Raises:
+            ArchiveError: the folder cannot be read or written to.
+
+        """
+        try:
+            found = [
+                self._sweep(shard, keep, younger, trial=trial) for shard in sorted(self._folder.glob("[0-9a-f]" * 2))
+            ]
+        except OSError as error:
+            raise self._cannot_be("swept", error) from None
+        return sum(count for count, _ in found), sum(size for _, size in found)
+
+    def _sweep(
+        self, shard: Path, keep: Callable[[list[str]], list[bool]], younger: float, *, trial: bool
+    ) -> tuple[int, int]:
+        files = [(e, e.stat()) for e in os.scandir(shard) if e.name.endswith((".zst", ".part"))]
+        old = [(Path(e), stat.st_size) for e, stat in files if stat.st_mtime < younger]
+        needed = keep([shard.name + path.stem for path, _ in old])
+        going = [(path, size) for (path, size), there in zip(old, needed, strict=True) if not there]
+        if not trial:
+            going = [(path, size) for path, size in going if _remove(path, younger)]
+        return len(going), sum(size for _, size in going)
+
     def _cannot_be(self, what: str, error: OSError) -> ArchiveError:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         todo = "free some space there" if full else "see to the folder and its rights"
@@ -114,6 +147,20 @@ class FolderArchive:
             f"the raw archive {self._folder} cannot be {what} ({error.strerror}); {todo}, or name another folder in "
             '[store] raw_archive ("" keeps no answers), and run the command again: what has been committed stays'
         )
+
+
+def _remove(path: Path, younger: float) -> bool:
+    """Removes a file, unless it has been put once more meanwhile: then it goes back to its place."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.rename(aside)
+        if aside.stat().st_mtime >= younger:
+            aside.replace(path)
+            return False
+        aside.unlink()
+    except FileNotFoundError:
+        return False  # somebody else sweeps too
+    return True
 
 
 class NoArchive:

@@ -243,7 +243,7 @@ class _Importer:
             self._fail(error.code, str(error))
         except StoreError as error:
             log.debug("source %s", self.job.key, exc_info=True)
-            self._fail("store", str(error))
+            self._fail(error.code, str(error))
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {REPORT}")

@@ -44,6 +44,16 @@ COMMANDS: Final = {
     "findings": ("findings", "The life of what completeness found."),
     "rules": ("rules", "The rules, each with the clause it comes from."),
     "report": ("reports", "List the reports, or print one: for one institution, or consolidated over all."),
+    "backup": ("care", "Write the store into one file, as it stands at one moment; imports may go on."),
+    "restore": (
+        "care",
+        "Put a backup in the place of the store, which must be empty; it is looked at whole before anything is touched.",
+    ),
+    "prune": ("care", "Let go of what is older than [store] raw_keep_days, runs_keep_days and history_keep_days say."),
+    "verify": (
+        "care",
+        "Hold the store against its invariants: ledger against rows, history, references, the raw answers' hashes.",
+    ),
     "standin": (
         "stand",
         "Start one stand-in portal by itself; the first line on standard output says how to reach it.",
@@ -187,7 +197,7 @@ def _tell_ours(frame: Frame, error: BaseException) -> None:
         case ConnectorError():
             frame.fail(str(error), error.code)
         case StoreError():
-            frame.fail(str(error), "store")
+            frame.fail(str(error), error.code)
         case _:
             what = f"svod failed by its own fault ({type(error).__name__})"
             frame.fail(f"{what}: run it again with -v and send the trace to its developers", "internal_error")

@@ -51,7 +51,9 @@ TEMPLATE: Final = """\
 [store]
 url = "sqlite:///svod.db"      # or postgresql+psycopg://user@host/name
 raw_archive = "raw/"           # answers as they were received; "" switches it off
-raw_keep_days = 400
+raw_keep_days = 400            # what `svod prune` leaves, see docs/care.md
+# history_keep_days = 1100     # without it `--as-of` reaches back to the first day
+# runs_keep_days = 400
 
 # [secrets]                    # encrypts kept sign-ins in the store; without it they lie in a private file here
 # key = { env = "SVOD_KEY" }
