@@ -86,34 +86,46 @@ def packing(out: BinaryIO, moment: int) -> Iterator[Packer]:
         yield Packer(tar, moment)
 
 
-def parts(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The parts of a backup, one after the other; each must be read before the next is asked for.
+@contextmanager
+def legible(file: Path) -> Iterator[None]:
+    """Tells every trouble with reading a backup.
 
     Raises:
-        BackupError: it cannot be read, is not one, or is damaged.
+        BackupError: it cannot be read, is none, or is damaged.
 
     """
     try:
-        with (
-            file.open("rb") as packed,
-            zstandard.ZstdDecompressor().stream_reader(packed) as tar_,
-            tarfile.open(fileobj=tar_, mode="r|") as tar,
-        ):
-            for info in tar:
-                body = tar.extractfile(info)
-                if not info.name.startswith("svod-") or body is None:
-                    raise BackupError(f"{file}: is not a backup of svod")
-                if not info.name.startswith(_HEAD):
-                    raise BackupError(
-                        f"{file}: was made by a newer svod ({info.name.partition('/')[0]}): install that version"
-                    )
-                yield info.name.removeprefix(_HEAD), body
-    except OSError as error:
-        raise BackupError(f"{file}: cannot be read ({error.strerror or error}); name another backup") from None
+        yield
     except (zstandard.ZstdError, tarfile.TarError, EOFError) as error:
         raise BackupError(
             f"{file}: is not a backup of svod, or is damaged or cut off ({error}); take another one"
         ) from None
+
+
+def parts(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The parts of a backup, one after the other; each must be read before the next is asked for, and within `legible`.
+
+    Raises:
+        BackupError: it cannot be read, is none, or was made by a newer svod.
+
+    """
+    try:
+        packed = file.open("rb")
+    except OSError as error:
+        raise BackupError(f"{file}: cannot be read ({error.strerror or error}); name another backup") from None
+    with (
+        packed,
+        zstandard.ZstdDecompressor().stream_reader(packed) as unpacked,
+        tarfile.open(fileobj=unpacked, mode="r|") as tar,
+    ):
+        for info in tar:
+            body = tar.extractfile(info)
+            if not info.name.startswith("svod-") or body is None:
+                raise BackupError(f"{file}: is not a backup of svod")
+            if not info.name.startswith(_HEAD):
+                newer = info.name.partition("/")[0]
+                raise BackupError(f"{file}: was made by a newer svod ({newer}): install that version")
+            yield info.name.removeprefix(_HEAD), body
 
 
 def copy_hashed(source: IO[bytes], target: IO[bytes] | None) -> tuple[str, int]:
