@@ -53,16 +53,25 @@ class Request:
     def explicit(self) -> bool:
         return self.since is not None or self.until is not None
 
+    def as_json(self) -> dict[str, Any]:
+        """What was asked, as a run keeps it."""
+        days = {name: day.isoformat() if day else None for name, day in (("since", self.since), ("until", self.until))}
+        return {**days, "full": self.full}
+
 
 @dataclass(slots=True)
 class SourceResult:
-    """How the reading of one source ended. `error` is null or `{"code", "message"}`; `lost` names units left out."""
+    """How the reading of one source ended.
+
+    `error` is null or `{"code", "message"}`; `units` counts the units read, `lost` names those left out.
+    """
 
     source: str
     status: str = "ok"
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
+    units: int = 0
     error: dict[str, str] | None = None
     entities: dict[str, dict[str, int]] = field(default_factory=dict)
     lost: list[dict[str, str]] = field(default_factory=list)
@@ -77,6 +86,7 @@ class SourceResult:
             "requests": self.requests,
             "retries": self.retries,
             "seconds": round(self.seconds, 3),
+            "units": self.units,
             "error": self.error,
             "entities": self.entities,
             "lost": self.lost,
@@ -133,12 +143,7 @@ def finish_run(work: Workplace, run: int, results: Sequence[SourceResult]) -> di
 
 
 def _begin(work: Workplace, what: str, jobs: Sequence[SourceJob], request: Request) -> int:
-    detail = {
-        "sources": [j.key for j in jobs],
-        "since": request.since.isoformat() if request.since else None,
-        "until": request.until.isoformat() if request.until else None,
-        "full": request.full,
-    }
+    detail = {"sources": [j.key for j in jobs], **request.as_json()}
     with work.store.writing() as connection:
         return run_log.begin(connection, what, detail, work.store.stamp())
 
@@ -250,6 +255,10 @@ class _Importer:
         self.result.requests = sum(s.traffic.requests for s in self._sessions)
         self.result.retries = sum(s.traffic.retries for s in self._sessions)
         self.result.seconds = time.monotonic() - started
+        told = {
+            name: getattr(self.result, name) for name in ("source", "status", "requests", "retries", "seconds", "units")
+        }
+        log.info("source %s: %s", self.job.key, self.result.status, extra={"run": self.run, **told})
         if not self.replaying:
             explicit = any(window.explicit for window in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
@@ -342,6 +351,7 @@ class _Importer:
             log.debug("source %s, unit %s", self.job.key, unit.name, exc_info=True)
             await self._lose(unit, "internal_error", f"{type(error).__name__}: {REPORT}", retry=True)
             return
+        self.result.units += 1
         if self.progress:
             self.progress(self.job.key, unit.name)
 

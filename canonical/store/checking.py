@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, inspect, select, text
+from sqlalchemy.exc import DatabaseError
 
 from canonical.batch import Drift
 from canonical.cleaning import MalformedError, decode
@@ -105,15 +106,18 @@ class Findings:
 
 
 def check_store(connection: Connection, found: Findings, told: Told = lambda *_: None) -> None:
-    """Looks at everything but the raw archive.
-
-    Raises:
-        StoreError: the database is damaged so that it cannot be read on.
-
-    """
+    """Looks at everything but the raw archive; a database that cannot be read on is damage too."""
     told("database", 0, None)
-    if not _check_database(connection, found):
-        return
+    try:
+        if _check_database(connection, found):
+            _check_all(connection, found, told)
+    except DatabaseError as error:
+        found.add("database", "database", "cannot be read on", [str(error.orig).partition("\n")[0]])
+    if any(d.check == "database" for d in found.damage):
+        connection.rollback()  # a damaged database may not even be able to end a reading in order
+
+
+def _check_all(connection: Connection, found: Findings, told: Told) -> None:
     world = _World.read(connection)
     for source, name in world.sources.items():
         pointed: dict[str, KeySet] = defaultdict(KeySet)

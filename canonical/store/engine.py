@@ -148,6 +148,8 @@ def _advice(message: str) -> str:
         return "Free some space and run the command again: nothing of the last batch was kept."
     if "locked" in text or "lock timeout" in text:
         return "Another program writes to it; run the command again when that has ended."
+    if "malformed" in text or "not a database" in text:
+        return "The file is damaged: see `svod verify`, and put a backup in its place with `svod restore FILE --force`."
     if "unable to open" in text:
         return "Check that the folder exists and may be written to."
     if "connect" in text or "closed" in text or "terminat" in text:

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from canonical.writing import WriteError
 from svod import __version__
 from svod.cli.frame import WRONG, Frame, mute
+from svod.cli.logs import Lines
 from svod.cli.moments import parse_moment
 
 COMMANDS: Final = {
@@ -105,17 +106,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-class _ToFrame(logging.Handler):
-    """Tells what is logged where errors are told, each on a line of its own."""
-
-    def __init__(self, frame: Frame) -> None:
-        super().__init__()
-        self._frame = frame
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._frame.complain(self.format(record))
-
-
 @app.callback()
 def _globals(
     context: typer.Context,
@@ -134,7 +124,7 @@ def _globals(
     frame.config, frame.json, frame.verbose, frame.quiet = config, json, verbose, quiet
     frame.now = parse_moment(now) if now else None
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_ToFrame(frame)], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[Lines(frame.errors)], force=True)
     logging.getLogger("svod").setLevel(level)
 
 

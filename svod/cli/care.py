@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from canonical.store.engine import address
 from canonical.store.pruning import Limits
 from connectors.archive import FolderArchive
 from pipelines.care.backup import back_up
-from pipelines.care.packing import Told
 from pipelines.care.pruning import prune as prune_store
 from pipelines.care.restore import Target
 from pipelines.care.restore import restore as restore_store
 from pipelines.care.verifying import verify as verify_store
 from svod import __version__
 from svod.cli.frame import FAILED, Frame
+from svod.cli.progress import by_step
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +41,7 @@ def backup(
     archive = _archive(frame)
     if with_raw and archive is None:
         raise typer.BadParameter('there is no raw archive ([store] raw_archive = "")', param_hint="--with-raw")
-    with _progress(frame) as told:
+    with by_step(frame) as told:
         done = back_up(
             frame.store, file, version=__version__, archive=archive if with_raw else None, force=force, told=told
         )
@@ -76,7 +73,7 @@ def restore(
     is_file = address(url).get_backend_name() == "sqlite" and database
     folder = Path(database).parent if is_file and database else frame.site.root
     archive = _archive(frame)
-    with _progress(frame) as told:
+    with by_step(frame) as told:
         done = restore_store(file, Target(url, folder, frame.clock, archive), force=force, told=told)
     manifest = done["manifest"]
     if frame.json:
@@ -103,7 +100,7 @@ def prune(
     now = frame.clock()
     history = now - timedelta(days=keep.history_keep_days) if keep.history_keep_days else None
     limits = Limits(now - timedelta(days=keep.raw_keep_days), now - timedelta(days=keep.runs_keep_days), history)
-    with _progress(frame) as told:
+    with by_step(frame) as told:
         told("pruning", 0, None)
         done = prune_store(frame.store, _archive(frame), limits, lost=lost, trial=dry_run)
     since = done["history_from"]
@@ -132,7 +129,7 @@ def verify(
 ) -> None:
     """Hold the store against its invariants: ledger against rows, history, references, the raw answers' hashes."""
     frame: Frame = context.obj
-    with _progress(frame) as told:
+    with by_step(frame) as told:
         found = verify_store(frame.store, _archive(frame) if raw else None, told)
     document: dict[str, Any] = {
         "ok": not found.damage,
@@ -170,25 +167,3 @@ def _archive(frame: Frame) -> FolderArchive | None:
 
 def _size(number: int) -> str:
     return f"{number / 1_000_000:,.1f} MB".replace(",", " ")
-
-
-@contextmanager
-def _progress(frame: Frame) -> Iterator[Told]:
-    """On a terminal shows what is being done."""
-    if frame.quiet or not frame.errors.is_terminal:
-        yield lambda *_: None
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[count]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=frame.errors, transient=True) as bar:
-        task = bar.add_task("", total=None, count="")
-
-        def told(what: str, done: int, total: int | None) -> None:
-            bar.update(task, description=what, completed=done, total=total, count=str(done or ""))
-
-        yield told

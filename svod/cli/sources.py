@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from canonical.store import Store
 from canonical.store import runs as run_log
@@ -31,7 +30,8 @@ from pipelines.importing import REPORT, Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_day
-from svod.cli.options import Institutions, Sources
+from svod.cli.options import Institutions, MetricsHost, MetricsPort, Sources, metrics
+from svod.cli.progress import by_source, expected_units
 from svod.settings import load
 
 log = logging.getLogger("svod.check")
@@ -192,6 +192,8 @@ def import_(
     accept_removals: Annotated[
         int | None, typer.Option(metavar="RUN", help="Apply the removals that RUN left to a person.")
     ] = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Read from the portals into the store."""
     frame: Frame = context.obj
@@ -204,27 +206,23 @@ def import_(
     jobs = frame.jobs(institution or (), source or ())
     if not jobs:
         frame.complain(frame.nothing_configured(institution or ()))
-    _finish(frame, _import_with_progress(frame, jobs, request))
+    with metrics(frame, metrics_host, metrics_port):
+        result = _import_with_progress(frame, jobs, request)
+    _finish(frame, result)
 
 
 def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:
-    """Imports; on a terminal shows what each source has come to."""
-    if frame.quiet or not frame.errors.is_terminal:
-        return import_sources(frame.work, jobs, request)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed} units"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=frame.errors, transient=True) as bar:
-        tasks = {j.key: bar.add_task(j.key, total=None) for j in jobs}
-        return import_sources(
-            frame.work,
-            jobs,
-            request,
-            progress=lambda key, unit: bar.update(tasks[key], advance=1, description=f"{key}: {unit}"),
-        )
+    """Imports; on a terminal shows what each source has come to, and how long it will take by the last time."""
+    last: dict[str, int] = {}
+    if frame.errors.is_terminal:
+        with frame.store.reading() as connection:
+            last = expected_units(run_log.recent(connection, limit=_LOOK_BACK), request.as_json())
+    with by_source(frame, {j.key: last.get(j.key) for j in jobs}) as progress:
+        return import_sources(frame.work, jobs, request, progress=progress)
+
+
+_LOOK_BACK: Final = 50
+"""Runs among which an import like this one is looked for."""
 
 
 def replay(

@@ -239,8 +239,8 @@ def test_a_damaged_store_is_set_aside(tmp_path: Path) -> None:
 
 
 def big() -> list[Record]:
-    people = [Person(key=f"x{n}", role="student", family_name=f"Тестов{n}") for n in range(2_000)]
-    marks = [Mark(key=f"m{n}", work=f"w{n % 2 + 1}", student=f"x{n % 2000}", value="4") for n in range(20_000)]
+    people = [Person(key=f"x{n}", role="student", family_name=f"Тестов{n}") for n in range(500)]
+    marks = [Mark(key=f"m{n}", work=f"w{n % 2 + 1}", student=f"x{n % 500}", value="4") for n in range(5_000)]
     return [*CLASS, *people, *marks]
 
 
