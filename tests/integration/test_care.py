@@ -46,17 +46,28 @@ def site(folder: Path, url: str, drop: Path) -> Installation:
     return made.source("f", "files", layout="canonical", path=str(drop))
 
 
-@pytest.fixture
-def lived(tmp_path: Path, store_url: str) -> Installation:
-    """A store with history, something removed, and something in quarantine; on either database."""
+def live(tmp_path: Path, url: str) -> Installation:
+    """A store with history, something removed, and something in quarantine."""
     drop = tmp_path / "drop"
     write_folder(drop, [*CLASS, mark("5"), mark("4", "gone")])
-    made = site(tmp_path / "lived", store_url, drop)
+    made = site(tmp_path / "lived", url, drop)
     made.run("import")
     made.now = "2026-11-21T18:00:00+03:00"
     write_folder(drop, [mark("3"), mark("2", "lost", "nowhere")])
     made.run("import", status=3)
     return made
+
+
+@pytest.fixture
+def lived(tmp_path: Path, store_url: str) -> Installation:
+    """A store that has lived, on either database."""
+    return live(tmp_path, store_url)
+
+
+@pytest.fixture
+def lived_here(tmp_path: Path) -> Installation:
+    """A store that has lived, where the kind of the database makes no difference."""
+    return live(tmp_path, "sqlite:///svod.db")
 
 
 def everything(place: Installation) -> list[Any]:
@@ -104,9 +115,9 @@ def test_a_backup_is_restored_into_either_kind_of_store(lived: Installation, oth
     assert not list(tmp_path.rglob(".svod-*"))
 
 
-def test_without_raw_the_answers_that_stayed_behind_are_no_damage(lived: Installation, tmp_path: Path) -> None:
-    file = lived.folder / "a.backup"
-    lived.run("backup", str(file))
+def test_without_raw_the_answers_that_stayed_behind_are_no_damage(lived_here: Installation, tmp_path: Path) -> None:
+    file = lived_here.folder / "a.backup"
+    lived_here.run("backup", str(file))
     other = site(tmp_path / "other", f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "drop")
     other.run("restore", str(file))
     told = other.json("verify")
@@ -127,18 +138,30 @@ def test_a_store_that_holds_something_is_replaced_only_when_that_is_meant(lived:
     assert lived.json("verify")["ok"]
 
 
-def test_a_file_that_is_there_is_not_written_over(lived: Installation) -> None:
-    file = put_away(lived)
+def test_a_file_that_is_there_is_not_written_over(lived_here: Installation) -> None:
+    file = put_away(lived_here)
     before = file.read_bytes()
-    assert "is there already" in lived.run("backup", str(file), status=1).stderr
+    assert "is there already" in lived_here.run("backup", str(file), status=1).stderr
     assert file.read_bytes() == before
-    put_away(lived, "--force")
+    put_away(lived_here, "--force")
     for target, words in (
         ("/dev/null", "is a device or a pipe"),
         ("nowhere/a", "its folder is not there"),
         (".", "is a folder"),
     ):
-        assert words in lived.run("backup", target, "--force", status=1).stderr
+        assert words in lived_here.run("backup", target, "--force", status=1).stderr
+
+
+def test_too_little_space_is_told_before_anything_is_written(lived_here: Installation) -> None:
+    with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=1_000)):
+        told = lived_here.run("backup", "a.backup", status=1).stderr
+    assert "the backup needs" in told
+    assert "free some, or write elsewhere" in told
+    if os.geteuid() != 0:
+        lived_here.folder.chmod(0o500)
+        assert "cannot be written" in lived_here.run("backup", "a.backup", status=1).stderr
+        lived_here.folder.chmod(0o700)
+    assert not list(lived_here.folder.glob("*.backup"))
 
 
 def repacked(file: Path, change: Any) -> Path:
@@ -172,28 +195,28 @@ DAMAGE = {
 }  # fmt: skip
 
 
-def test_a_backup_that_is_not_whole_touches_nothing(lived: Installation) -> None:
-    file = put_away(lived)
+def test_a_backup_that_is_not_whole_touches_nothing(lived_here: Installation) -> None:
+    file = put_away(lived_here)
     good = file.read_bytes()
-    lived.now = "2026-11-22T18:00:00+03:00"
-    write_folder(lived.folder.parent / "drop", [mark("1")])
-    lived.run("import")
-    expected = everything(lived)
+    lived_here.now = "2026-11-22T18:00:00+03:00"
+    write_folder(lived_here.folder.parent / "drop", [mark("1")])
+    lived_here.run("import")
+    expected = everything(lived_here)
     wrong = {}
     for name, (change, words) in DAMAGE.items():
         file.write_bytes(good)
-        told = lived.json("restore", str(repacked(file, change)), "--force", status=1)["error"]
+        told = lived_here.json("restore", str(repacked(file, change)), "--force", status=1)["error"]
         if told["code"] != "backup_unusable" or words not in told["message"]:
             wrong[name] = told
     for name, body in (("cut", good[:-40]), ("half", good[: len(good) // 2]), ("text", b"hello"), ("empty", b"")):
         file.write_bytes(body)
-        told = lived.json("restore", str(file), "--force", status=1)["error"]
+        told = lived_here.json("restore", str(file), "--force", status=1)["error"]
         if told["code"] != "backup_unusable" or str(file) not in told["message"]:
             wrong[name] = told
     assert wrong == {}
-    assert "No such file" in lived.run("restore", "nowhere", "--force", status=1).stderr
-    assert everything(lived) == expected
-    assert not list(lived.folder.rglob(".svod-*"))
+    assert "No such file" in lived_here.run("restore", "nowhere", "--force", status=1).stderr
+    assert everything(lived_here) == expected
+    assert not list(lived_here.folder.rglob(".svod-*"))
 
 
 def test_a_backup_of_a_newer_store_is_refused_and_an_older_one_brought_up(tmp_path: Path) -> None:
@@ -288,14 +311,14 @@ def killed_at(place: Installation, where: str, *words: str) -> None:
     assert done.returncode == -signal.SIGKILL, done
 
 
-def test_a_killed_backup_leaves_no_file_and_the_next_one_sweeps(lived: Installation) -> None:
-    file = lived.folder / "a.backup"
-    killed_at(lived, "pipelines.care.backup:Manifest", "backup", str(file), "--with-raw")
+def test_a_killed_backup_leaves_no_file_and_the_next_one_sweeps(lived_here: Installation) -> None:
+    file = lived_here.folder / "a.backup"
+    killed_at(lived_here, "pipelines.care.backup:Manifest", "backup", str(file), "--with-raw")
     assert not file.exists()
-    assert len(list(lived.folder.glob(".svod-*.draft"))) == 2
-    put_away(lived)
-    assert not list(lived.folder.glob(".svod-*"))
-    lived.run("restore", str(file), "--force")
+    assert len(list(lived_here.folder.glob(".svod-*.draft"))) == 2
+    put_away(lived_here)
+    assert not list(lived_here.folder.glob(".svod-*"))
+    lived_here.run("restore", str(file), "--force")
 
 
 def test_a_killed_restore_leaves_the_store_as_it_was(lived: Installation) -> None:
@@ -338,12 +361,12 @@ def test_a_restore_killed_while_it_writes_leaves_one_store_or_the_other(tmp_path
     assert place.json("verify", "--no-raw")["ok"]
 
 
-def test_whoever_is_importing_is_not_restored_over(lived: Installation) -> None:
-    file = put_away(lived)
-    store = Store(lived.url)
+def test_whoever_is_importing_is_not_restored_over(lived_here: Installation) -> None:
+    file = put_away(lived_here)
+    store = Store(f"sqlite:///{lived_here.folder / 'svod.db'}")
     with store.writing() as connection:
         lease = Lease.take(connection, "import a/f", micros(datetime.now(UTC)))
-    told = lived.json("restore", str(file), "--force", status=1)["error"]
+    told = lived_here.json("restore", str(file), "--force", status=1)["error"]
     assert (told["code"], "import a/f is under way" in told["message"]) == ("busy", True)
     with store.writing() as connection:
         lease.give_back(connection)
@@ -376,24 +399,24 @@ def test_pg_dump_and_pg_restore_carry_a_store_too(tmp_path: Path, postgres_url: 
 # -- verify ----------------------------------------------------------------------------------------------------------
 
 
-def test_damage_to_the_raw_archive_is_named_and_can_be_settled(lived: Installation) -> None:
-    bodies = sorted((lived.folder / "raw").rglob("*.zst"))
+def test_damage_to_the_raw_archive_is_named_and_can_be_settled(lived_here: Installation) -> None:
+    bodies = sorted((lived_here.folder / "raw").rglob("*.zst"))
     bodies[0].write_bytes(b"rotten")
     bodies[1].unlink()
     name = [b.parent.name + b.stem for b in bodies]
-    told = lived.json("verify", status=1)
+    told = lived_here.json("verify", status=1)
     assert {(d["check"], d["count"], d["examples"][0]) for d in told["damage"]} == {
         ("raw_damaged", 1, name[0]),
         ("raw_missing", 1, name[1]),
     }
-    assert lived.json("verify", "--no-raw")["ok"]
-    said = lived.run("verify", status=1).stderr
+    assert lived_here.json("verify", "--no-raw")["ok"]
+    said = lived_here.run("verify", status=1).stderr
     assert name[0] in said
     assert "svod prune --lost" in said
-    partly = lived.json("backup", "b.backup", "--with-raw", status=1)["manifest"]["raw"]
+    partly = lived_here.json("backup", "b.backup", "--with-raw", status=1)["manifest"]["raw"]
     assert (partly["bodies"], partly["absent"], partly["damaged"]) == (6, 1, 1)
-    assert lived.json("prune", "--lost")["lost"] == 2
-    assert lived.json("verify")["ok"]
+    assert lived_here.json("prune", "--lost")["lost"] == 2
+    assert lived_here.json("verify")["ok"]
 
 
 # -- prune -----------------------------------------------------------------------------------------------------------
