@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from canonical.store import Store
-from canonical.store.checking import Findings, Told, check_store
+from canonical.store.checking import check_store
+from canonical.store.damage import Findings, Told
 from canonical.store.notes import RAW_NOT_RESTORED, note
 from canonical.tables import ANSWERS
 from connectors.archive import Archive

@@ -16,7 +16,8 @@ from sqlalchemy import Boolean, Connection, Float, Integer, LargeBinary, MetaDat
 from canonical.entities import ENTITIES
 from canonical.store import Store
 from canonical.store.bulk import content_hash
-from canonical.store.checking import Findings, check_store
+from canonical.store.checking import check_store
+from canonical.store.damage import Findings
 from canonical.store.engine import connect, reading, writing
 from canonical.store.migrating import HEAD
 from canonical.tables import METADATA

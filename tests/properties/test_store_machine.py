@@ -23,7 +23,8 @@ from canonical.entities import ENTITIES, NAMES, Course, Group, Lesson, Mark, Per
 from canonical.store import Brake, Intake, Store
 from canonical.store import runs as run_log
 from canonical.store.bulk import Rows
-from canonical.store.checking import Findings, check_store
+from canonical.store.checking import check_store
+from canonical.store.damage import Findings
 from canonical.tables import HISTORY, LEASES, LEDGER, QUARANTINE, ROWS
 
 ZONE = ZoneInfo("Europe/Moscow")

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from canonical.batch import Batch, Origin
 from canonical.coverage import Scope
 from canonical.entities import Mark
-from canonical.store.checking import TODO, Damage, Findings, check_store
+from canonical.store.checking import check_store
+from canonical.store.damage import TODO, Damage, Findings
 from tests.stores import CLASS, Desk
 
 
