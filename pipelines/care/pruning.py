@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -14,9 +13,6 @@ from canonical.store.notes import HISTORY_FROM, note
 from canonical.store.pruning import Limits
 from canonical.tables import ANSWERS
 from connectors.archive import FolderArchive
-
-_YOUNG: Final = 24 * 60 * 60.0
-"""Seconds. A body that was put since then may be of an answer that is not noted yet."""
 
 
 def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: bool, trial: bool) -> dict[str, Any]:
@@ -35,7 +31,7 @@ def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: 
     """
     with store.writing() as connection:
         done = store_pruning.prune(connection, limits)
-        gone = _unfounded(connection, archive) if lost and archive else []
+        gone = _unfounded(connection, archive, trial=trial) if lost and archive else []
         if gone:
             store_pruning.forget_answers(connection, gone)
         kept = store_pruning.bodies(connection)
@@ -44,19 +40,21 @@ def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: 
             connection.rollback()
     count = size = 0
     if archive:
-        count, size = archive.sweep(kept.holds, younger=time.time() - _YOUNG, trial=trial)
+        count, size = archive.sweep(kept.holds, before=limits.raw.timestamp(), trial=trial)
     since = int(history_from) if history_from else None
     return {**asdict(done), "lost": len(gone), "bodies": count, "bytes": size, "history_from": since}
 
 
-def _unfounded(connection: Connection, archive: FolderArchive) -> list[int]:
-    """The answers whose bodies are not there, or are damaged."""
+def _unfounded(connection: Connection, archive: FolderArchive, *, trial: bool) -> list[int]:
+    """The answers whose bodies are not there, or are damaged; what is damaged goes, so that it can come anew."""
     found: list[int] = []
     whole: dict[str, bool] = {}
     known = select(ANSWERS.c.id, ANSWERS.c.sha256).order_by(ANSWERS.c.sha256)
     for number, sha256 in connection.execute(known, execution_options={"yield_per": 10_000}):
         if sha256 not in whole:
             whole = {sha256: _is_whole(archive, sha256)}
+            if not whole[sha256] and not trial:
+                archive.discard(sha256)
         if not whole[sha256]:
             found.append(number)
     return found

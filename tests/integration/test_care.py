@@ -415,8 +415,10 @@ def test_damage_to_the_raw_archive_is_named_and_can_be_settled(lived_here: Insta
     assert "svod prune --lost" in said
     partly = lived_here.json("backup", "b.backup", "--with-raw", status=1)["manifest"]["raw"]
     assert (partly["bodies"], partly["absent"], partly["damaged"]) == (6, 1, 1)
+    assert lived_here.json("prune", "--lost", "--dry-run")["lost"] == 2
     assert lived_here.json("prune", "--lost")["lost"] == 2
     assert lived_here.json("verify")["ok"]
+    assert [b for b in bodies if b.exists()] == bodies[2:]
 
 
 # -- prune -----------------------------------------------------------------------------------------------------------
@@ -470,7 +472,7 @@ def test_prune_lets_go_of_what_is_old_and_needed_for_nothing(tmp_path: Path, sto
 
 
 def age(path: Path) -> None:
-    long_ago = time.time() - 3 * 24 * 60 * 60
+    long_ago = time.time() - 500 * 24 * 60 * 60
     os.utime(path, (long_ago, long_ago))
 
 
@@ -483,8 +485,8 @@ def test_what_is_put_again_while_a_sweep_runs_stays(tmp_path: Path) -> None:
         archive.put(b"body")  # an import comes upon the same answer
         return [False for _ in names]
 
-    assert archive.sweep(keep, younger=time.time() - 60) == (0, 0)
+    assert archive.sweep(keep, before=time.time() - 60) == (0, 0)
     assert archive.get(name) == b"body"
     age(archive.path(name))
-    assert archive.sweep(lambda names: [False for _ in names], younger=time.time() - 60)[0] == 1
+    assert archive.sweep(lambda names: [False for _ in names], before=time.time() - 60)[0] == 1
     assert not archive.holds(name)
