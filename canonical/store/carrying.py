@@ -10,12 +10,14 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, select, text, update
 
 from canonical.store.engine import StoreError, connect, reading, sqlite_url, writing
+from canonical.store.intake import micros
 from canonical.store.leases import BusyError, is_dead
 from canonical.store.migrating import form_of, upgrade
 from canonical.store.notes import RAW_NOT_RESTORED, set_note
@@ -108,7 +110,8 @@ def check_target(engine: Engine, *, force: bool) -> None:
     """
     place = engine.url.render_as_string(hide_password=True)
     with reading(engine) as connection:
-        for name, holder in connection.execute(select(LEASES.c.name, LEASES.c.holder).where(LEASES.c.holder != "")):
+        held = (LEASES.c.holder != "", LEASES.c.expires > micros(datetime.now(UTC)))
+        for name, holder in connection.execute(select(LEASES.c.name, LEASES.c.holder).where(*held)):
             if not is_dead(holder):
                 raise BusyError(f"store {place}: {name} is under way ({holder}); wait until it has ended, or stop it")
         full = [n for n in ("sources", "runs", "findings", "matches", "secrets") if _has_rows(connection, n)]
