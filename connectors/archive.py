@@ -6,14 +6,19 @@ import errno
 import hashlib
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import zstandard
 
 from canonical.batch import Origin
 from canonical.writing import private_folder
 from connectors.errors import ArchiveError, DamagedAnswerError, NotFoundError
+
+_DRAFT_SECONDS: Final = 24 * 60 * 60.0
+"""A draft that is older was left by a process that was killed."""
 
 
 class Archive(Protocol):
@@ -82,11 +87,14 @@ class FolderArchive:
 
     def put(self, body: bytes) -> str:
         name = digest(body)
-        if not self.holds(name):
+        path = self.path(name)
+        try:
             try:
-                self._write(self.path(name), self._compressor.compress(body))
-            except OSError as error:
-                raise self._cannot_be("written to", error) from None
+                os.utime(path)  # it is in use again, whoever sweeps
+            except (FileNotFoundError, NotADirectoryError):
+                self._write(path, self._compressor.compress(body))
+        except OSError as error:
+            raise self._cannot_be("written to", error) from None
         return name
 
     def _write(self, path: Path, packed: bytes) -> None:
@@ -125,6 +133,50 @@ class FolderArchive:
             )
         return body
 
+    def discard(self, sha256: str) -> None:
+        """Removes a body, so that it is written anew when it comes again.
+
+        Raises:
+            ArchiveError: it cannot be removed.
+
+        """
+        try:
+            self.path(sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._cannot_be("written to", error) from None
+
+    def sweep(self, keep: Callable[[list[str]], list[bool]], *, before: float, trial: bool = False) -> tuple[int, int]:
+        """Removes bodies that were last put before a moment (seconds since 1970) and need not be kept, and forgotten drafts.
+
+        `keep` says of some SHA-256 which are needed. With `trial` nothing is removed.
+
+        Returns:
+            How many files went, and how many bytes.
+
+        Raises:
+            ArchiveError: the folder cannot be read or written to.
+
+        """
+        try:
+            found = [
+                self._sweep(shard, keep, before, trial=trial) for shard in sorted(self._folder.glob("[0-9a-f]" * 2))
+            ]
+        except OSError as error:
+            raise self._cannot_be("swept", error) from None
+        return sum(count for count, _ in found), sum(size for _, size in found)
+
+    def _sweep(
+        self, shard: Path, keep: Callable[[list[str]], list[bool]], before: float, *, trial: bool
+    ) -> tuple[int, int]:
+        ages = {".zst": before, ".part": time.time() - _DRAFT_SECONDS}
+        files = [(Path(e), e.stat()) for e in os.scandir(shard)]
+        old = [(p, stat.st_size) for p, stat in files if p.suffix in ages and stat.st_mtime < ages[p.suffix]]
+        needed = keep([shard.name + path.stem for path, _ in old])
+        going = [(path, size) for (path, size), there in zip(old, needed, strict=True) if not there]
+        if not trial:
+            going = [(path, size) for path, size in going if _remove(path, ages[path.suffix])]
+        return len(going), sum(size for _, size in going)
+
     def _cannot_be(self, what: str, error: OSError) -> ArchiveError:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         todo = "free some space there" if full else "see to the folder and its rights"
@@ -132,6 +184,20 @@ class FolderArchive:
             f"the raw archive {self._folder} cannot be {what} ({error.strerror}); {todo}, or name another folder in "
             '[store] raw_archive ("" keeps no answers), and run the command again: what has been committed stays'
         )
+
+
+def _remove(path: Path, before: float) -> bool:
+    """Removes a file, unless it has been put once more meanwhile: then it goes back to its place."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.rename(aside)
+        if aside.stat().st_mtime >= before:
+            aside.replace(path)
+            return False
+        aside.unlink()
+    except FileNotFoundError:
+        return False  # somebody else sweeps too
+    return True
 
 
 class NoArchive:

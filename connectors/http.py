@@ -18,6 +18,7 @@ import re
 import socket
 import ssl
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -253,10 +254,15 @@ BRIEF: Final = Patience(
 
 @dataclass(slots=True)
 class Traffic:
-    """What a session has sent so far."""
+    """What has been sent so far; `waited` is seconds, for the limits of the portal and between retries."""
 
     requests: int = 0
     retries: int = 0
+    waited: float = 0.0
+
+
+TRAFFIC: Final[defaultdict[str, Traffic]] = defaultdict(Traffic)
+"""What this process has sent for each source since it began."""
 
 
 class Session:
@@ -283,6 +289,7 @@ class Session:
         self.traffic = Traffic()
         self._remembered = remembered or {}
         self._name = name
+        self._counts = (self.traffic,) if sender.offline else (self.traffic, TRAFFIC[name])
         self._sender = sender
         self._manner = manner
         self._archive = archive or NoArchive()
@@ -409,7 +416,7 @@ class Session:
         await self._sign_in()
         async with contextlib.AsyncExitStack() as open_now:
             async with self._limit.turn():
-                self.traffic.requests += 1
+                self._count(requests=1)
                 talk = await open_now.enter_async_context(
                     sender.converse(Request("GET", path, _flat(params)), self._manner.headers())
                 )
@@ -524,9 +531,10 @@ class Session:
         limit, patience = self._limit, self._patience
         if limit.opens_in > _LONG:
             self._tell(limit.opens_in)
+        waiting_since = time.monotonic()
         async with limit.turn():
-            self.traffic.requests += 1
             asked_at = time.monotonic()
+            self._count(requests=1, waited=asked_at - waiting_since)
             try:
                 answer = await self._send(request, {**headers, **request.headers})
             except UnavailableError as error:
@@ -562,10 +570,10 @@ class Session:
             return
         why = trouble or self._trouble or "the portal is left in peace, it has not answered"
         if isinstance(trouble, RateLimitedError) or not self._limit.failing_for:
-            log.warning("%s: %s; the next try is in %.0f s", self._name, why, seconds)
+            log.warning("%s: %s; the next try is in %.0f s", self._name, why, seconds, extra={"source": self._name})
         else:
             left = max(seconds, self._patience.unreachable - self._limit.failing_for)
-            log.warning("%s: %s; trying again for up to %.0f s", self._name, why, left)
+            log.warning("%s: %s; trying again for up to %.0f s", self._name, why, left, extra={"source": self._name})
 
     async def _persist(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
         patience = self._patience
@@ -603,9 +611,15 @@ class Session:
             away = f"{error}; it has answered nothing for {self._limit.failing_for:.0f} s, and is given up for now"
             raise UnavailableError(away) from None
 
+    def _count(self, *, requests: int = 0, retries: int = 0, waited: float = 0.0) -> None:
+        for traffic in self._counts:
+            traffic.requests += requests
+            traffic.retries += retries
+            traffic.waited += waited
+
     def _before_retry(self, state: tenacity.RetryCallState) -> None:
-        self.traffic.retries += 1
         seconds = state.next_action.sleep if state.next_action else 0.0
+        self._count(retries=1, waited=seconds)
         error = state.outcome.exception() if state.outcome else None
         if max(seconds, state.seconds_since_start or 0.0) > _LONG:
             self._tell(seconds, error if isinstance(error, ConnectorError) else None)

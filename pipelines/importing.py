@@ -59,13 +59,19 @@ class Request:
     def explicit(self) -> bool:
         return self.since is not None or self.until is not None
 
+    def as_json(self) -> dict[str, Any]:
+        """What was asked, as a run keeps it."""
+        days = {name: day.isoformat() if day else None for name, day in (("since", self.since), ("until", self.until))}
+        return {**days, "full": self.full}
+
 
 @dataclass(slots=True)
 class SourceResult:
-    """How the reading of one source ended. `error` is null or `{"code", "message"}`; `lost` names units left out.
+    """How the reading of one source ended.
 
-    `capture` is there where browser captures were read: `files`, `answers` used, `passed_over` by reason, and
-    `not_captured`, what an import from the portal would have read besides.
+    `error` is null or `{"code", "message"}`; `units` counts the units read, `lost` names those left out. `capture` is there
+    where browser captures were read: `files`, `answers` used, `passed_over` by reason, and `not_captured`, what an import
+    from the portal would have read besides.
     """
 
     source: str
@@ -73,6 +79,7 @@ class SourceResult:
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
+    units: int = 0
     error: dict[str, str] | None = None
     entities: dict[str, dict[str, int]] = field(default_factory=dict)
     lost: list[dict[str, str]] = field(default_factory=list)
@@ -90,6 +97,7 @@ class SourceResult:
             "requests": self.requests,
             "retries": self.retries,
             "seconds": round(self.seconds, 3),
+            "units": self.units,
             "error": self.error,
             "entities": self.entities,
             "lost": self.lost,
@@ -195,12 +203,7 @@ def _begin(
     request: Request,
     begun: Callable[[Connection, int], None] = lambda _, __: None,
 ) -> int:
-    detail = {
-        "sources": [j.key for j in jobs],
-        "since": request.since.isoformat() if request.since else None,
-        "until": request.until.isoformat() if request.until else None,
-        "full": request.full,
-    }
+    detail = {"sources": [j.key for j in jobs], **request.as_json()}
     with work.store.writing() as connection:
         run = run_log.begin(connection, what, detail, work.store.stamp())
         begun(connection, run)
@@ -370,7 +373,7 @@ class _Importer:
             self._fail(error.code, str(error))
         except StoreError as error:
             log.debug("source %s", self.job.key, exc_info=True)
-            self._fail("store", str(error))
+            self._fail(error.code, str(error))
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {REPORT}")
@@ -380,6 +383,10 @@ class _Importer:
         self.result.seconds = time.monotonic() - started
         if capture is not None:
             self._tell(capture)
+        told = {
+            name: getattr(self.result, name) for name in ("source", "status", "requests", "retries", "seconds", "units")
+        }
+        log.info("source %s: %s", self.job.key, self.result.status, extra={"run": self.run, **told})
         if not self.replaying:
             explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
@@ -517,6 +524,7 @@ class _Importer:
             log.debug("source %s, unit %s", self.job.key, unit.name, exc_info=True)
             await self._lose(unit, "internal_error", f"{type(error).__name__}: {REPORT}", retry=True)
             return
+        self.result.units += 1
         if self.progress:
             self.progress(self.job.key, unit.name)
 

@@ -35,11 +35,16 @@ class _Table(BaseModel):
 
 
 class StoreSettings(_Table):
-    """`[store]`. Removals beyond both `removal_share` of a scope and `removal_rows` wait for a person."""
+    """`[store]`. Removals beyond both `removal_share` of a scope and `removal_rows` wait for a person.
+
+    The `…_keep_days` say what `svod prune` leaves; history without a number of days is kept for ever.
+    """
 
     url: str = "sqlite:///svod.db"
     raw_archive: str = "raw/"
     raw_keep_days: int = Field(default=400, ge=1)
+    history_keep_days: int | None = Field(default=None, ge=1)
+    runs_keep_days: int = Field(default=400, ge=1)
     removal_share: float = Field(default=0.2, ge=0, le=1)
     removal_rows: int = Field(default=50, ge=0)
 

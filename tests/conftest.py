@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -40,17 +40,30 @@ def redis_url(redis_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """An empty database of its own."""
-    name = f"svod_test_{os.environ.get('PYTEST_XDIST_WORKER', '')}_{next(_numbers)}"
+def make_database(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, each of its own; they are gone afterwards."""
     admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"svod_test_{os.environ.get('PYTEST_XDIST_WORKER', '')}_{next(_numbers)}"
+        made.append(name)
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+        return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+    yield make
     with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
-    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        for name in made:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture
+def postgres_url(make_database: Callable[[], str]) -> str:
+    """An empty database of its own."""
+    return make_database()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

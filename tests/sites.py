@@ -45,6 +45,7 @@ class Installation:
     ) -> None:
         self.folder = folder
         self.now = now
+        self.url = url
         folder.mkdir(parents=True, exist_ok=True)
         self.config = f'[store]\nurl = "{url}"\n'
         self._write()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -19,7 +19,15 @@ _KINDS: Final = "sqlite:///FILE or postgresql+psycopg://…"
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked. The message says what, where, and what to do."""
+    """The store cannot do what was asked. The message says what, where, and what to do; `code` is in docs/errors.md."""
+
+    code: ClassVar[str] = "store"
+
+
+class NewerStoreError(StoreError):
+    """The tables were made by a newer svod."""
+
+    code = "store_newer"
 
 
 def address(url: str) -> URL:
@@ -37,6 +45,11 @@ def address(url: str) -> URL:
     if driver is None:
         raise ValueError(f"{parsed.get_backend_name()} is not supported; write {_KINDS}")
     return parsed.set(drivername=driver)
+
+
+def sqlite_url(file: Path) -> str:
+    """The address of a SQLite file."""
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 def connect(url: str) -> Engine:
@@ -134,8 +147,10 @@ def _advice(message: str) -> str:
     text = message.lower()
     if "disk is full" in text or "no space" in text:
         return "Free some space and run the command again: nothing of the last batch was kept."
-    if "locked" in text:
+    if "locked" in text or "lock timeout" in text:
         return "Another program writes to it; run the command again when that has ended."
+    if "malformed" in text or "not a database" in text:
+        return "The file is damaged: see `svod verify`, and put a backup in its place with `svod restore FILE --force`."
     if "unable to open" in text:
         return "Check that the folder exists and may be written to."
     if "connect" in text or "closed" in text or "terminat" in text:

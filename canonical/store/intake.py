@@ -21,8 +21,10 @@ from canonical.coverage import Axis, Scope, Selector
 from canonical.store import progress
 from canonical.store.ages import micros_of
 from canonical.store.engine import reading, writing
+from canonical.store.keyset import KeySet
 from canonical.store.leases import Lease, store_clock
 from canonical.store.progress import Note, Progress, answers_of, noted_shapes
+from canonical.store.quarantine import NAMELESS
 from canonical.store.removing import mark_removed, outdated, postpone, vanished, withdraw_seen
 from canonical.store.state import COUNTS, Brake, State
 from canonical.store.upsert import upsert
@@ -195,12 +197,12 @@ class Intake:
             for entity, keys in packed.items():
                 if entity.endswith(_LINES):
                     continue
-                again = state.quarantine.renew(unit, entity)
+                again = state.quarantine.renew(entity, KeySet(keys))
+                aside = state.seen[entity].holds(again).count(False)
                 new = state.seen[entity].merge(keys)
                 if entity + _LINES in packed:  # what stands has been counted by its lines
-                    new = len(again)
-                aside = min(new, len(again))
-                if any(e.key is None for e in again):
+                    new = aside
+                if any(name.startswith(NAMELESS) for name in again):
                     state.unreadable.add(entity)
                 state.counts[entity].update(received=new, quarantined=aside, unchanged=new - aside)
             scopes = msgspec.json.decode(last.scopes, type=list[Scope])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, func, or_, select
 from canonical.cleaning import decode
 from canonical.entities import Record
 from canonical.store.bulk import BULK
+from canonical.store.engine import StoreError
+from canonical.store.notes import HISTORY_FROM, note
 from canonical.tables import ANSWERS, BATCHES, HISTORY, ROWS, RUNS, SOURCES
 
 
@@ -55,7 +58,16 @@ def sources(connection: Connection, institution: str | None = None) -> list[Sour
 
 
 def batch_at(connection: Connection, moment: int) -> int:
-    """The last batch that was committed at or before a moment (microseconds since 1970 UTC); 0 if there was none."""
+    """The last batch that was committed at or before a moment (microseconds since 1970 UTC); 0 if there was none.
+
+    Raises:
+        StoreError: what was before then has been pruned.
+
+    """
+    kept_from = note(connection, HISTORY_FROM)
+    if kept_from is not None and moment < (first := int(kept_from)):
+        since = datetime.fromtimestamp(first / 1_000_000, UTC).isoformat(timespec="seconds")
+        raise StoreError(f"what stood before {since} has been pruned: ask for that moment or a later one")
     return connection.execute(select(func.max(BATCHES.c.id)).where(BATCHES.c.at <= moment)).scalar() or 0
 
 

@@ -23,9 +23,13 @@ TTL_MICROSECONDS: Final = 120 * 1_000_000
 class LeaseLostError(StoreError):
     """Another process has taken over what this one was working on; nothing of the last batch was kept."""
 
+    code = "lease_lost"
+
 
 class BusyError(StoreError):
     """Another process is at work on the same thing."""
+
+    code = "busy"
 
 
 def store_clock(connection: Connection) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from canonical.store.engine import StoreError, reading, writing
+from canonical.store.engine import NewerStoreError, reading, writing
 
 HEAD: Final = "0003"
 """The newest form of the tables: the last revision in `canonical/migrations`."""
@@ -21,16 +21,16 @@ def upgrade(engine: Engine) -> None:
     """Creates the tables, or changes them from an older form; does nothing where they are the newest.
 
     Raises:
-        StoreError: the store was made by a newer svod.
+        NewerStoreError: the store was made by a newer svod.
 
     """
     with reading(engine) as connection:
-        if _form(connection) == HEAD:
+        if form_of(connection) == HEAD:
             return
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        form = _form(connection)
+        form = form_of(connection)
         if form == HEAD:
             return
         # the migration tool takes long to load, and is hardly ever needed
@@ -42,12 +42,14 @@ def upgrade(engine: Engine) -> None:
         config.set_main_option("script_location", str(_HERE))
         if form is not None and form not in {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}:
             place = engine.url.render_as_string(hide_password=True)
-            raise StoreError(f"store {place} was made by a newer svod (its tables are at {form}): install that version")
+            raise NewerStoreError(
+                f"store {place} was made by a newer svod (its tables are at {form}): install that version"
+            )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _form(connection: Connection) -> str | None:
+def form_of(connection: Connection) -> str | None:
     """The form of the tables that are there; null if there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None

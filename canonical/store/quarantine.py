@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import xxhash
 from sqlalchemy import Connection, select
 
+from canonical.store.keyset import KeySet
 from canonical.store.upsert import upsert
 from canonical.tables import QUARANTINE
 
@@ -33,6 +35,15 @@ class Entry:
     def identity(self) -> str:
         """What makes it the same entry when it comes again: its key, or else its content."""
         return f"key:{self.key}" if self.key is not None else f"body:{xxhash.xxh3_64_hexdigest(self.body.encode())}"
+
+    @property
+    def name(self) -> str:
+        """What stands for it among the keys of a unit: its key, or, where it has none, its identity."""
+        return NAMELESS + self.identity if self.key is None else self.key
+
+
+NAMELESS: Final = "\0"
+"""No key begins with it."""
 
 
 class Quarantine:
@@ -129,13 +140,16 @@ class Quarantine:
         names = {i for a in arrived & self._waiting.keys() for i in self._waiting[a]}
         return [self._open[n] for n in sorted(names)]
 
-    def renew(self, unit: str, entity: str) -> list[Entry]:
-        """Takes the open entries of a unit and an entity as come again."""
-        entries = [e for e in self._open.values() if e.unit == unit and e.entity == entity]
-        for entry in entries:
-            entry.last_run = self._run
-            self._changed[entity, entry.identity] = entry
-        return entries
+    def renew(self, entity: str, held: KeySet) -> list[str]:
+        """Takes the open entries of an entity as come again that a unit holds, whichever unit brought them; gives their names."""
+        entries = [e for e in self._open.values() if e.entity == entity]
+        names = [e.name for e in entries]
+        there = held.holds(names) if entries else []
+        for entry, is_there in zip(entries, there, strict=True):
+            if is_there:
+                entry.last_run = self._run
+                self._changed[entity, entry.identity] = entry
+        return [n for n, is_there in zip(names, there, strict=True) if is_there]
 
     def write(self, connection: Connection, stamp: str) -> None:
         """Writes what has changed since the last call."""

@@ -450,9 +450,8 @@ class BatchWriter:
         if key is None:
             self.unreadable.update((reject.entity, *reject.hides))
             self.state.unreadable.update((reject.entity, *reject.hides))
-            nameless = [f"\0{entry.identity}"]
-            (new,) = self.state.seen[reject.entity].add_new(nameless)
-            self.keys[reject.entity].add_new(nameless)
+            (new,) = self.state.seen[reject.entity].add_new([entry.name])
+            self.keys[reject.entity].add_new([entry.name])
         self._set_aside.add((reject.entity, entry.identity))
         if new:
             self._count(reject.entity, "received", 1)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from canonical.writing import WriteError
 from svod import __version__
 from svod.cli.frame import WRONG, Frame, mute
+from svod.cli.logs import Lines
 from svod.cli.moments import parse_moment
 
 COMMANDS: Final = {
@@ -47,6 +48,16 @@ COMMANDS: Final = {
     "findings": ("findings", "The life of what completeness found."),
     "rules": ("rules", "The rules, each with the clause it comes from."),
     "report": ("reports", "List the reports, or print one: for one institution, or consolidated over all."),
+    "backup": ("care", "Write the store into one file, as it stands at one moment; imports may go on."),
+    "restore": (
+        "care",
+        "Put a backup in the place of the store, which must be empty; it is looked at whole before anything is touched.",
+    ),
+    "prune": ("care", "Let go of what is older than [store] raw_keep_days, runs_keep_days and history_keep_days say."),
+    "verify": (
+        "care",
+        "Hold the store against its invariants: ledger against rows, history, references, the raw answers' hashes.",
+    ),
     "standin": (
         "stand",
         "Start one stand-in portal by itself; the first line on standard output says how to reach it.",
@@ -98,17 +109,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-class _ToFrame(logging.Handler):
-    """Tells what is logged where errors are told, each on a line of its own."""
-
-    def __init__(self, frame: Frame) -> None:
-        super().__init__()
-        self._frame = frame
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._frame.complain(self.format(record))
-
-
 @app.callback()
 def _globals(
     context: typer.Context,
@@ -127,7 +127,7 @@ def _globals(
     frame.config, frame.json, frame.verbose, frame.quiet = config, json, verbose, quiet
     frame.now = parse_moment(now) if now else None
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_ToFrame(frame)], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[Lines(frame.errors)], force=True)
     logging.getLogger("svod").setLevel(level)
 
 
@@ -190,7 +190,7 @@ def _tell_ours(frame: Frame, error: BaseException) -> None:
         case ConnectorError():
             frame.fail(str(error), error.code)
         case StoreError():
-            frame.fail(str(error), "store")
+            frame.fail(str(error), error.code)
         case _:
             what = f"svod failed by its own fault ({type(error).__name__})"
             frame.fail(f"{what}: run it again with -v and send the trace to its developers", "internal_error")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from canonical.store import Store
 from canonical.store import runs as run_log
@@ -35,7 +34,8 @@ from pipelines.importing import REPORT, Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_day
-from svod.cli.options import Institutions, Sources
+from svod.cli.options import Institutions, MetricsHost, MetricsPort, Sources, metrics
+from svod.cli.progress import by_source, expected_units
 from svod.cli.queue import Queued, ask
 from svod.settings import load
 
@@ -62,7 +62,9 @@ TEMPLATE: Final = """\
 [store]
 url = "sqlite:///svod.db"      # or postgresql+psycopg://user@host/name
 raw_archive = "raw/"           # answers as they were received; "" switches it off
-raw_keep_days = 400
+raw_keep_days = 400            # what `svod prune` leaves, see docs/care.md
+# history_keep_days = 1100     # without it `--as-of` reaches back to the first day
+# runs_keep_days = 400
 
 # [secrets]                    # encrypts kept sign-ins in the store; without it they lie in a private file here
 # key = { env = "SVOD_KEY" }
@@ -218,6 +220,8 @@ def import_(
         int | None, typer.Option(metavar="RUN", help="Apply the removals that RUN left to a person.")
     ] = None,
     queue: Queued = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Read from the portals into the store."""
     frame: Frame = context.obj
@@ -237,7 +241,9 @@ def import_(
     if queue:
         ask(frame, [_wanted(job, request) for job in jobs])
         return
-    _finish(frame, _import_with_progress(frame, jobs, request))
+    with metrics(frame, metrics_host, metrics_port):
+        result = _import_with_progress(frame, jobs, request)
+    _finish(frame, result)
 
 
 def _of_capture(jobs: Sequence[SourceJob], named: Sequence[str], patterns: Sequence[str]) -> list[SourceJob]:
@@ -261,33 +267,22 @@ def _wanted(job: SourceJob, request: Request) -> Wanted:
     """An import as a job. What reads months of a journal goes behind what a person waits for."""
     days = (request.until - request.since).days if request.since and request.until else 0
     long = request.full or days > _LONG or (request.since is not None and request.until is None)
-    asked = {
-        "since": request.since.isoformat() if request.since else None,
-        "until": request.until.isoformat() if request.until else None,
-        "full": request.full,
-    }
-    arguments = {name: value for name, value in asked.items() if value}
+    arguments = {name: value for name, value in request.as_json().items() if value}
     return Wanted("import", job.institution.key, job.config.key, arguments, BACKFILL if long else SOON)
 
 
 def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:
-    """Imports; on a terminal shows what each source has come to."""
-    if frame.quiet or not frame.errors.is_terminal:
-        return import_sources(frame.work, jobs, request)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed} units"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=frame.errors, transient=True) as bar:
-        tasks = {j.key: bar.add_task(j.key, total=None) for j in jobs}
-        return import_sources(
-            frame.work,
-            jobs,
-            request,
-            progress=lambda key, unit: bar.update(tasks[key], advance=1, description=f"{key}: {unit}"),
-        )
+    """Imports; on a terminal shows what each source has come to, and how long it will take by the last time."""
+    last: dict[str, int] = {}
+    if frame.errors.is_terminal:
+        with frame.store.reading() as connection:
+            last = expected_units(run_log.recent(connection, limit=_LOOK_BACK), request.as_json())
+    with by_source(frame, {j.key: last.get(j.key) for j in jobs}) as progress:
+        return import_sources(frame.work, jobs, request, progress=progress)
+
+
+_LOOK_BACK: Final = 50
+"""Runs among which an import like this one is looked for."""
 
 
 def replay(

@@ -23,6 +23,8 @@ from canonical.entities import ENTITIES, NAMES, Course, Group, Lesson, Mark, Per
 from canonical.store import Brake, Intake, Store
 from canonical.store import runs as run_log
 from canonical.store.bulk import Rows
+from canonical.store.checking import check_store
+from canonical.store.damage import Findings
 from canonical.tables import HISTORY, LEASES, LEDGER, QUARANTINE, ROWS
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -93,13 +95,28 @@ class StoreMachine(RuleBasedStateMachine):
         if self.url:
             store = Store(self.url, lambda: self.now)
             with store.writing() as connection:
-                names = [*ROWS, "history", "quarantine", "coverage", "units", "ledger", "batches", "runs", "sources"]
+                names = [
+                    *ROWS,
+                    "history",
+                    "answers",
+                    "quarantine",
+                    "coverage",
+                    "units",
+                    "ledger",
+                    "batches",
+                    "runs",
+                    "sources",
+                ]
                 connection.execute(text(f"TRUNCATE {', '.join(names)}"))
             return store
         shutil.copy(self.template, self.folder / "svod.db")
         return Store(f"sqlite:///{self.folder / 'svod.db'}", lambda: self.now)
 
     def teardown(self) -> None:
+        found = Findings()
+        with self.store.reading() as connection:
+            check_store(connection, found)  # `svod verify` raises no false alarm
+        assert not found.damage
         self.store.close()
         shutil.rmtree(self.folder)
 

@@ -80,6 +80,24 @@ class TestQuarantine:
         ledger = outcome.ledger["marks"]
         assert ledger == {**dict.fromkeys(ledger, 0), "released": 1}
 
+    def test_what_two_units_hold_is_counted_as_set_aside_in_whatever_order_they_are_taken_as_read(
+        self, desk: Desk
+    ) -> None:
+        units = {
+            "class": batch(CLASS),
+            "one": batch([mark("5", work="nowhere")]),
+            "two": batch([mark("5", work="nowhere")]),
+        }
+        intake = desk.begin()
+        for name, held in units.items():
+            intake.commit(name, held, digest=name)
+        first = intake.finish()
+        intake = desk.begin()
+        for name in reversed(units):
+            assert intake.skip(name, name)
+        again = intake.finish().ledger["marks"]
+        assert again == first.ledger["marks"] == {**dict.fromkeys(again, 0), "received": 1, "quarantined": 1}
+
     def test_released_in_the_run_that_received_it_counts_as_inserted(self, desk: Desk) -> None:
         outcome = desk.read(batch([mark("5")]), batch(CLASS))
         ledger = outcome.ledger["marks"]
