@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -53,13 +54,20 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+class _Packing(threading.local):
+    """What packs and unpacks, for each thread its own: two that use the same at once corrupt their memory."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
 class FolderArchive:
-    """Bodies as zstd files, two hexadecimal digits a folder."""
+    """Bodies as zstd files, two hexadecimal digits a folder. May be shared between threads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=3)
-        self._decompressor = zstandard.ZstdDecompressor()
+        self._packing = _Packing()
 
     def path(self, sha256: str) -> Path:
         """Where a body stands, or would stand."""
@@ -69,7 +77,7 @@ class FolderArchive:
         name = digest(body)
         if not self.holds(name):
             try:
-                self._write(self.path(name), self._compressor.compress(body))
+                self._write(self.path(name), self._packing.compressor.compress(body))
             except OSError as error:
                 raise self._cannot_be("written to", error) from None
         return name
@@ -100,7 +108,7 @@ class FolderArchive:
         except OSError as error:
             raise self._cannot_be("read", error) from None
         try:
-            body = self._decompressor.decompress(packed)
+            body = self._packing.decompressor.decompress(packed)
         except zstandard.ZstdError:
             body = b""
         if digest(body) != sha256:
