@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -64,13 +67,21 @@ class FileVault:
 
     def save(self, source: str, secrets: Mapping[str, str]) -> None:
         """Keeps secrets in the place of the earlier ones; the file is replaced whole."""
-        kept = {**self._all(), source: dict(secrets)}
-        draft = self._path.with_suffix(f".{os.getpid()}.part")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(kept))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        with self._alone():  # other workers keep theirs in the same file
+            kept = {**self._all(), source: dict(secrets)}
+            number, draft = tempfile.mkstemp(suffix=".part", dir=self._path.parent)  # its owner's alone
+            with os.fdopen(number, "wb") as file:
+                file.write(msgspec.json.encode(kept))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).replace(self._path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While this lasts nobody else writes the file, in this process or another one of this machine."""
+        with os.fdopen(os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _all(self) -> dict[str, dict[str, str]]:
         try:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
@@ -31,10 +32,12 @@ def redis_server() -> Iterator[str]:
 
 @pytest.fixture
 def redis_url(redis_server: str) -> Iterator[str]:
-    """An empty database of Redis."""
-    client = Redis.from_url(redis_server)
+    """An empty database of Redis, of its own for each process of the tests."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 15 + 1
+    url = urlsplit(redis_server)._replace(path=f"/{number}").geturl()
+    client = Redis.from_url(url)
     client.flushdb()
-    yield redis_server
+    yield url
     client.flushdb()
     client.close()
 

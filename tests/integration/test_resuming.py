@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from sqlalchemy import select, update
 from canonical.entities import Mark
 from canonical.store import Intake, Store, progress
 from canonical.store import jobs as job_rows
-from canonical.store.jobs import Wanted
+from canonical.store.jobs import BACKFILL, SOON, Wanted
 from canonical.tables import (
     COVERAGE,
     DRIFT,
@@ -271,3 +274,31 @@ def test_what_an_attempt_has_read_long_ago_is_asked_for_anew(tmp_path: Path) -> 
         assert reads
         assert reads <= {unquote(a) for a in place.door.visits.asked}
         assert place.contents()["runs"][1:] == [("import", "interrupted"), ("import", "ok")]
+
+
+def test_a_whole_year_makes_way_for_what_somebody_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipelines.jobs.running._BEAT", 0.1)
+    with site(PORTALS["dnevnik"], tmp_path / "site") as place, caplog.at_level(logging.INFO, "svod.jobs"):
+        assert place.door
+        place.door.faults.latency = 0.05
+        wanted = Wanted("import", "a", "portal", {"full": True}, BACKFILL)
+        with place.store.writing() as connection:
+            job_rows.submit(connection, wanted, place.store.stamp())
+        worker = threading.Thread(target=lambda: [None for _ in iter(place.runner.run_next, False)])
+        worker.start()
+        while len(place.door.visits.asked) < 15:
+            time.sleep(0.02)
+        with place.store.writing() as connection:
+            job_rows.submit(connection, Wanted("reconcile", "a", priority=SOON), place.store.stamp())
+        worker.join(120)
+        said = [r.getMessage().partition(" in ")[0] for r in caplog.records]
+        assert said[-6:] == [
+            "job 2 (import a/portal): attempt 1 begins",
+            "job 2 (import a/portal): laid down for now",
+            "job 3 (reconcile a): attempt 1 begins",
+            "job 3 (reconcile a): done",
+            "job 2 (import a/portal): attempt 1 begins",
+            "job 2 (import a/portal): done",
+        ]
