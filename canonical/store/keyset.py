@@ -60,6 +60,11 @@ class KeySet:
             for number, old in zip(hashes.tolist(), self._found(hashes).tolist(), strict=True)
         ]  # fmt: skip
 
+    def holds_hashes(self, hashes: Packed) -> NDArray[np.bool_]:
+        """Says for each hash whether its key is in the set."""
+        self._settle()
+        return self._found(hashes)
+
     def lacks_any(self, packed: bytes) -> bool:
         """Whether there is a key in another set's `pack` that is not in this one."""
         self._settle()

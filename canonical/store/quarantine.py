@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import xxhash
 from sqlalchemy import Connection, select
 
-from canonical.store.keyset import KeySet
+from canonical.store.keyset import KeySet, Packed, hashed
 from canonical.store.upsert import upsert
 from canonical.tables import QUARANTINE
 
@@ -53,7 +54,9 @@ class Quarantine:
         self._source = source
         self._run = run
         self._open: dict[tuple[str, str], Entry] = {}
+        self._of_unit: dict[str, set[tuple[str, str]]] = defaultdict(set)
         self._waiting: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        self._hashed: dict[str, tuple[list[Entry], Packed]] = {}
         self._changed: dict[tuple[str, str], Entry] = {}
         self._dropped: dict[tuple[str, str], str] = {}
         q = QUARANTINE.c
@@ -130,8 +133,8 @@ class Quarantine:
 
     def close_gone(self, unit: str, here: set[tuple[str, str]]) -> None:
         """Ends the entries of a unit that was read again without them. `here` holds (entity, identity)."""
-        for entry in [e for e in self._open.values() if e.unit == unit and (e.entity, e.identity) not in here]:
-            self.close(entry, "gone")
+        for name in self._of_unit.get(unit, set()) - here:
+            self.close(self._open[name], "gone")
 
     def waiting_for(self, arrived: set[tuple[str, str]]) -> list[Entry]:
         """Open entries that wait for one of these records."""
@@ -142,14 +145,15 @@ class Quarantine:
 
     def renew(self, entity: str, held: KeySet) -> list[str]:
         """Takes the open entries of an entity as come again that a unit holds, whichever unit brought them; gives their names."""
-        entries = [e for e in self._open.values() if e.entity == entity]
-        names = [e.name for e in entries]
-        there = held.holds(names) if entries else []
-        for entry, is_there in zip(entries, there, strict=True):
-            if is_there:
-                entry.last_run = self._run
-                self._changed[entity, entry.identity] = entry
-        return [n for n, is_there in zip(names, there, strict=True) if is_there]
+        if entity not in self._hashed:
+            entries = [e for e in self._open.values() if e.entity == entity]
+            self._hashed[entity] = entries, hashed([e.name for e in entries])
+        entries, hashes = self._hashed[entity]
+        again = [entries[n] for n in np.flatnonzero(held.holds_hashes(hashes)).tolist()]
+        for entry in again:
+            entry.last_run = self._run
+            self._changed[entity, entry.identity] = entry
+        return [e.name for e in again]
 
     def write(self, connection: Connection, stamp: str) -> None:
         """Writes what has changed since the last call."""
@@ -178,12 +182,17 @@ class Quarantine:
 
     def _index(self, entry: Entry) -> None:
         self._open[entry.entity, entry.identity] = entry
+        self._of_unit[entry.unit].add((entry.entity, entry.identity))
+        self._hashed.pop(entry.entity, None)
         if entry.missing:
             self._waiting[entry.missing].add((entry.entity, entry.identity))
 
     def _forget(self, entry: Entry) -> None:
-        self._open.pop((entry.entity, entry.identity), None)
+        name = (entry.entity, entry.identity)
+        self._open.pop(name, None)
+        self._of_unit[entry.unit].discard(name)
+        self._hashed.pop(entry.entity, None)
         if entry.missing and (names := self._waiting.get(entry.missing)):
-            names.discard((entry.entity, entry.identity))
+            names.discard(name)
             if not names:
                 del self._waiting[entry.missing]
