@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-inde
   --python-version 3.11 --custom-compile-command "make lock"
 STANDING := canonical connectors pipelines reconcile svod tests benchmarks
 
-.PHONY: help install dev demo test test-soak test-clients lint docs golden format bench lock clean
+.PHONY: help install dev demo test test-soak test-clients lint docs golden format bench bench-region lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -64,6 +64,9 @@ format: dev  ## format the code
 bench: dev  ## load a million marks and fetch 2,000 answers, beside what people would use instead, in the same run
 	@$(BIN)/python benchmarks/load.py
 	@$(BIN)/python benchmarks/fetch.py
+
+bench-region: dev  ## import a region in small by 1, 2 and 4 workers; says what there is too little of
+	@$(BIN)/python benchmarks/region.py
 
 lock: install  ## renew the locked dependencies; they name no host and no address
 	@$(PIP) install uv

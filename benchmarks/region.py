@@ -31,7 +31,6 @@ from benchmarks.load import postgres_url  # noqa: E402
 from canonical.entities import ENTITIES  # noqa: E402
 from tests.servers import postgres, redis  # noqa: E402
 
-NOW = "2026-11-20T18:00:00+03:00"
 PORTALS = ("dnevnik", "mosreg")
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -50,7 +49,7 @@ def portals(count: int, students: int, latency: int) -> Iterator[list[Portal]]:
     with ExitStack() as running:
         made = []
         for n in range(count):
-            command = [*svod(), "--now", NOW, "standin", PORTALS[n % len(PORTALS)], "--key", f"portal{n}"]
+            command = [*svod(), "standin", PORTALS[n % len(PORTALS)], "--key", f"portal{n}"]
             command += ["--students", str(students), "--seed", str(n), "--latency-ms", str(latency)]
             process = running.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
             running.callback(process.kill)
@@ -107,12 +106,12 @@ class Pass:
 
 def import_all(folder: Path, env: dict[str, str], workers: int, engine: Engine, served: Sequence[Portal]) -> Pass:
     """Asks for an import of everything, and lets so many workers do it, one job at a time each."""
-    ask = [*svod(), "--now", NOW, "--json", "import", "--queue"]
+    ask = [*svod(), "--json", "import", "--queue"]
     subprocess.run(ask, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
     database = postmaster(engine)
     before = cpu_of(database), sum(cpu_of(p.process.pid) for p in served)
     started = time.perf_counter()
-    command = [*svod(), "--now", NOW, "-q", "worker", "--threads", "1", "--burst"]
+    command = [*svod(), "-q", "worker", "--threads", "1", "--burst"]
     at_work = [subprocess.Popen(command, cwd=folder, env=env) for _ in range(workers)]
     had = [os.wait4(process.pid, 0)[2] for process in at_work]
     seconds = time.perf_counter() - started
