@@ -7,7 +7,7 @@ completely.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -152,6 +152,7 @@ class Intake:
             number = self._begin_batch(connection, unit, micros(now))
             writer = BatchWriter(self._state, connection, number=number, unit=unit, stamp=stamp)
             writer.write(batch)
+            covered = len(self._state.scopes)
             scopes = self._cover(connection, batch, writer, stamp)
             self._suspect(connection, unit, {s.entity for s in scopes})
             if batch.whole:
@@ -164,7 +165,9 @@ class Intake:
                 note = Note(shapes=noted_shapes(batch.shapes.items()))
                 note.keys = {name: keys.pack() for name, keys in writer.keys.items()}
                 note.lines = {name: np.concatenate(parts).tobytes() for name, parts in writer.line_hashes.items()}
-                note.scopes = [(s, writer.newest_origin) for s in scopes]
+                note.scopes = self._state.scopes[covered:]
+                note.hidden = {entity: sorted(some) for entity, some in writer.hidden.items()}
+                note.fresh = dict(writer.fresh)
                 self._note(connection, unit, made_of, note)
 
     def is_settled(self, unit: str) -> bool:
@@ -225,7 +228,6 @@ class Intake:
         """Keeps what another attempt of a job's run needs to know of a unit."""
         state = self._state
         note.answers = answers_of(made_of.answers)
-        note.hidden = {entity: sorted(some) for entity, some in state.hidden.items()}
         note.unreadable = sorted(state.unreadable)
         note.unjudged = unit in state.unjudged
         progress.write(connection, state, unit, made_of.digest, store_clock(connection), note)
@@ -290,8 +292,11 @@ class Intake:
         left = len(self._state.quarantine)
         return before - left, left
 
-    def finish(self) -> Outcome:
-        """Removes what has vanished, gives the lease back, and says what the run came to."""
+    def finish(self, told: Mapping[str, Any] | None = None) -> Outcome:
+        """Removes what has vanished, gives the lease back, and says what the run came to.
+
+        `told` (JSON) is kept for another attempt of a job's run, should this one end before it can tell it.
+        """
         state = self._state
         postponed = 0
         with writing(self._engine) as connection:
@@ -323,7 +328,7 @@ class Intake:
                 state.drift.update(note_fields(connection, state.source, state.shapes))
                 self._write_totals(connection, [])
             if self._held:
-                progress.write_end(connection, state, store_clock(connection))
+                progress.write_end(connection, state, store_clock(connection), told or {})
             else:
                 self._lease.give_back(connection)
         return self._outcome(postponed)

@@ -201,8 +201,8 @@ def _end(connection: Connection, job: Job, values: Mapping[str, Any]) -> None:
     job.lease.give_back(connection)
 
 
-def note_run(connection: Connection, job: Job, run: int) -> None:
-    """Remembers the run in which a job is done, so that another attempt can go on with it.
+def note_run(connection: Connection, job: Job, run: int | None) -> None:
+    """Remembers the run in which a job is done, so that another attempt can go on with it; null: none shall.
 
     Raises:
         LeaseLostError: somebody else has it now.
