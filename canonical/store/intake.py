@@ -7,7 +7,9 @@ completely.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -31,6 +33,9 @@ from canonical.store.upsert import upsert
 from canonical.store.wire_fields import note_fields
 from canonical.store.writer import BatchWriter
 from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, QUARANTINE, REMOVALS, UNITS
+
+_LONG: Final = 30.0
+"""Seconds after which a transaction prolongs the lease once more: others look at it as soon as it ends."""
 
 _LINES: Final = "#lines"
 """Marks, among the keys of a unit, the hashes of its lines."""
@@ -116,6 +121,16 @@ class Intake:
             self.before = Progress(connection, run, source)
             self._skipped |= self.before.restore(connection, self._state)
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that may take long, under the lease."""
+        began = time.monotonic()
+        with writing(self._engine) as connection:
+            self._lease.hold(connection)
+            yield connection
+            if time.monotonic() - began > _LONG:
+                self._lease.hold(connection)
+
     def hold(self) -> None:
         """Prolongs the lease while nothing is committed for a while."""
         with writing(self._engine) as connection:
@@ -147,8 +162,7 @@ class Intake:
         stamp = now.isoformat()
         if unit in self.before.notes:
             digest = ""  # an earlier attempt read it otherwise; the next run shall look at it once more
-        with writing(self._engine) as connection:
-            self._lease.hold(connection)
+        with self._writing() as connection:
             number = self._begin_batch(connection, unit, micros(now))
             writer = BatchWriter(self._state, connection, number=number, unit=unit, stamp=stamp)
             writer.write(batch)
@@ -299,8 +313,7 @@ class Intake:
         """
         state = self._state
         postponed = 0
-        with writing(self._engine) as connection:
-            self._lease.hold(connection)
+        with self._writing() as connection:
             for scope in [s for s, _ in state.scopes if self._is_open(s)]:
                 row = _coverage_row(state, scope, "")
                 uncovered = (c == row[c.name] for c in COVERAGE.primary_key.columns)

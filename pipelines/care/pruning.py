@@ -22,7 +22,7 @@ def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: 
     what they should be, are forgotten too. With `trial` all is counted and nothing changed.
 
     Returns:
-        `{"answers", "versions", "quarantine", "ledger", "drift", "lost", "bodies", "bytes", "history_from"}`.
+        `{"answers", "versions", "quarantine", "ledger", "drift", "jobs", "lost", "bodies", "bytes", "history_from"}`.
 
     Raises:
         StoreError: the store cannot be written.
