@@ -119,6 +119,7 @@ RUNS: Final = Table(
     Column("finished_at", _text()),
     Column("holder", _text(), nullable=False),
     Column("result", _text()),
+    Index("runs_by_status", "status"),
 )
 """`detail` and `result` are JSON; `status` is `running`, `ok`, `partial`, `failed` or `interrupted`."""
 

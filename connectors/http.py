@@ -36,6 +36,7 @@ from connectors.archive import Archive, NoArchive, digest
 from connectors.errors import (
     AccessDeniedError,
     ConnectorError,
+    DamagedAnswerError,
     ExpiredError,
     NotFoundError,
     OutOfOrderError,
@@ -432,7 +433,7 @@ class Session:
             return None
         try:
             return Answer(200, {}, self._archive.get(origin.sha256), origin)
-        except (KeyError, ValueError):  # it is not there any more, or damaged: the portal has it still
+        except (KeyError, DamagedAnswerError):  # it is not there any more, or damaged: the portal has it still
             return None
 
     async def _ask(self, request: Request, *, json: bool, keep: Callable[[Any], Any] | None = None) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from canonical.batch import Batch
-from canonical.store import Intake, MadeOf, Outcome, StoreError
+from canonical.store import Intake, LeaseLostError, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease
 from canonical.tables import SOURCES
@@ -153,6 +153,7 @@ def import_for_job(work: Workplace, job: SourceJob, request: Request, attempt: A
 
     Raises:
         HaltedError: it was laid down.
+        LeaseLostError: somebody else has taken it over, and says what became of it.
         StoreError: the store cannot be written at all.
 
     """
@@ -167,7 +168,7 @@ def import_for_job(work: Workplace, job: SourceJob, request: Request, attempt: A
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, asyncio.Lock(), attempt=attempt).read_as(request)
 
-    return finish_run(work, run, asyncio.run(_several(read, [job])))
+    return finish_run(work, run, asyncio.run(_several(read, [job])), attempt.held)
 
 
 def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | None) -> dict[str, Any]:
@@ -186,12 +187,14 @@ def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | Non
     return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
 
-def finish_run(work: Workplace, run: int, results: Sequence[SourceResult]) -> dict[str, Any]:
-    """Closes a run and gives its JSON."""
+def finish_run(work: Workplace, run: int, results: Sequence[SourceResult], held: Lease | None = None) -> dict[str, Any]:
+    """Closes a run and gives its JSON; that of a job under the lease that it `held`."""
     states = {r.status for r in results}
     status = "ok" if states <= {"ok"} else "failed" if states == {"failed"} else "partial"
     result = {"run": run, "status": status, "sources": [r.as_json() for r in results]}
     with work.store.writing() as connection:
+        if held is not None:
+            held.hold(connection)
         run_log.finish(connection, run, status, result, work.store.stamp())
     return result
 
@@ -372,6 +375,8 @@ class _Importer:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
         except StoreError as error:
+            if self.attempt and isinstance(error, LeaseLostError):
+                raise  # whoever has it now tells how it ends
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
         except Exception as error:
@@ -415,9 +420,10 @@ class _Importer:
             captured=capture.oldest.isoformat() if capture is not None else None,
             line_salt=int(self._salt[:8], 16),
             anew=not skipping,
-            held=self.attempt.held if self.attempt else None,
+            held=self._held,
         )
         if intake.before.is_at_end:
+            self._tell_again(intake.before.told)
             self._take(await asyncio.to_thread(intake.outcome))
             return
         try:
@@ -434,7 +440,14 @@ class _Importer:
         except BaseException:
             await asyncio.to_thread(self._abandon, intake)
             raise
-        self._take(await asyncio.to_thread(intake.finish))
+        told = {"units": self.result.units, "lost": self.result.lost, "not_captured": self._not_captured}
+        self._take(await asyncio.to_thread(intake.finish, told))
+
+    def _tell_again(self, told: Mapping[str, Any]) -> None:
+        """What an attempt had to tell that has read everything and could not say so any more."""
+        self.result.units = told.get("units", 0)
+        self.result.lost = told.get("lost", [])
+        self._not_captured = told.get("not_captured", [])
 
     def _abandon(self, intake: Intake) -> None:
         with suppress(StoreError):  # what stopped the reading is what must be told
@@ -570,7 +583,13 @@ class _Importer:
             connector=self.job.config.connector,
             capabilities=product.says(self.job.config),
             says_what_comes=product.says_what_comes,
+            held=self._held,
         )
+
+    @property
+    def _held(self) -> Lease | None:
+        """The lease of the job, which every transaction of it relies on."""
+        return self.attempt.held if self.attempt else None
 
     def _note(self, number: int, *, explicit: bool) -> None:
         needs_sign_in = self.result.error is not None and self.result.error["code"] == SignInNeededError.code
@@ -580,7 +599,7 @@ class _Importer:
             or (self.result.status == "partial" and all(u["code"] in _FINAL for u in self.result.lost))
         )
         message = self.result.error["message"] if self.result.error else None
-        self.work.store.note_source(number, state, message, complete=complete)
+        self.work.store.note_source(number, state, message, complete=complete, held=self._held)
 
 
 _FINAL: Final = frozenset({"access_denied", "not_found"})

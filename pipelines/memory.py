@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -11,6 +12,12 @@ from typing import Final
 _MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
 """Parameters of glibc's mallopt(3)."""
+
+
+_one_by_one = threading.Lock()
+_inside: list[None] = []
+_before: list[int] = []
+"""The threads of a worker that are in it, and what the first of them found."""
 
 
 @contextmanager
@@ -24,9 +31,15 @@ def much_comes_and_goes() -> Iterator[None]:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, 1024 * 1024)
         mallopt(_ARENA_MAX, 2)
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, *before[1:])
+    with _one_by_one:
+        if not _inside:
+            _before[:] = gc.get_threshold()
+            gc.set_threshold(200_000, *_before[1:])
+        _inside.append(None)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        with _one_by_one:
+            _inside.pop()
+            if not _inside:
+                gc.set_threshold(*_before)

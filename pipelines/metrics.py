@@ -7,7 +7,7 @@ same whichever process is asked, and survives each of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Thread
@@ -20,12 +20,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
 from canonical.store import Store, StoreError, overview, sources
+from canonical.store import jobs as job_rows
+from canonical.store.jobs import OPEN
 from canonical.store.state import COUNTS
-from canonical.tables import LEDGER, METADATA, SOURCES
+from canonical.tables import LEDGER, SOURCES
 from connectors.http import TRAFFIC
-
-QueueDepth = Callable[[Connection], Mapping[str, int]]
-"""How many jobs are in each state."""
 
 _SUMS_LIVE: Final = 15.0
 """Seconds for which the sums of the ledger are good enough: there may be millions of lines."""
@@ -49,9 +48,7 @@ class MetricsServer:
         self.thread.join()
 
 
-def serve_metrics(
-    store: Store, port: int, host: str = "127.0.0.1", *, queue_depth: QueueDepth | None = None
-) -> MetricsServer:
+def serve_metrics(store: Store, port: int, host: str = "127.0.0.1") -> MetricsServer:
     """Serves the metrics of this process and of the store at `http://host:port/metrics`, beside what else it does.
 
     Raises:
@@ -59,25 +56,15 @@ def serve_metrics(
 
     """
     registry = CollectorRegistry()
-    registry.register(StoreCollector(store, queue_depth or jobs_by_state))
+    registry.register(StoreCollector(store))
     return MetricsServer(*start_http_server(port, host, registry))
-
-
-def jobs_by_state(connection: Connection) -> Mapping[str, int]:
-    """The depth of the queue, where the store has a table of jobs."""
-    jobs = METADATA.tables.get("jobs")
-    if jobs is None or "state" not in jobs.c:
-        return {}
-    rows = connection.execute(select(jobs.c.state.label("state"), func.count().label("number")).group_by(jobs.c.state))
-    return {row.state: row.number for row in rows}
 
 
 class StoreCollector(Collector):
     """Tells how things stand each time that it is asked."""
 
-    def __init__(self, store: Store, queue_depth: QueueDepth) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue_depth = queue_depth
         self._sums: tuple[float, list[Any]] = (float("-inf"), [])
 
     def describe(self) -> Iterable[Metric]:
@@ -126,9 +113,10 @@ class StoreCollector(Collector):
         for row in overview.waiting_removals(connection):
             removals.add_metric([row["source"]], row["rows"])
         yield removals
-        queue = GaugeMetricFamily("svod_queue_depth", "Jobs by state.", labels=["state"])
-        for state, number in sorted(self._queue_depth(connection).items()):
-            queue.add_metric([state], number)
+        queue = GaugeMetricFamily("svod_queue_depth", "Open jobs by state.", labels=["state"])
+        counts = job_rows.counts(connection)
+        for state in OPEN:
+            queue.add_metric([state], counts[state])
         yield queue
 
 

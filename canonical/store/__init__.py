@@ -80,10 +80,18 @@ class Store:
         connector: str,
         capabilities: Mapping[str, Iterable[str]],
         says_what_comes: bool = False,
+        held: Lease | None = None,
     ) -> int:
-        """The number of a source, which is added or brought up to date; see `SourceRow` for what it is said to be."""
+        """The number of a source, which is added or brought up to date; see `SourceRow` for what it is said to be.
+
+        Raises:
+            LeaseLostError: it is said by a job that `held` a lease which another has now.
+
+        """
         said = msgspec.json.encode({e: sorted(f) for e, f in sorted(capabilities.items())}).decode()
         with self.writing() as connection:
+            if held is not None:
+                held.hold(connection)
             number: int | None = connection.execute(select(SOURCES.c.id).where(SOURCES.c.key == key)).scalar()
             values = {
                 "institution": institution,
@@ -98,13 +106,21 @@ class Store:
             connection.execute(update(SOURCES).where(SOURCES.c.id == number).values(**values))
             return number
 
-    def note_source(self, source: int, state: str, message: str | None, *, complete: bool) -> None:
+    def note_source(
+        self, source: int, state: str, message: str | None, *, complete: bool, held: Lease | None = None
+    ) -> None:
         """Notes how the last reading of a source ended: `ok`, `partial`, `failed` or `needs_sign_in`.
 
         `signed_in` follows the last of these, once a person has done so. `complete` says that it left no gap which reading again could fill.
+
+        Raises:
+            LeaseLostError: it is told by a job that `held` a lease which another has now.
+
         """
         stamp = self.stamp()
         with self.writing() as connection:
+            if held is not None:
+                held.hold(connection)
             before = connection.execute(select(SOURCES.c.state).where(SOURCES.c.id == source)).scalar()
             values = {"state": state, "message": message}
             if state != before:

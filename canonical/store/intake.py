@@ -7,7 +7,9 @@ completely.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -31,6 +33,9 @@ from canonical.store.upsert import upsert
 from canonical.store.wire_fields import note_fields
 from canonical.store.writer import BatchWriter
 from canonical.tables import BATCHES, COVERAGE, DRIFT, LEDGER, QUARANTINE, REMOVALS, UNITS
+
+_LONG: Final = 30.0
+"""Seconds after which a transaction prolongs the lease once more: others look at it as soon as it ends."""
 
 _LINES: Final = "#lines"
 """Marks, among the keys of a unit, the hashes of its lines."""
@@ -116,6 +121,16 @@ class Intake:
             self.before = Progress(connection, run, source)
             self._skipped |= self.before.restore(connection, self._state)
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that may take long, under the lease."""
+        began = time.monotonic()
+        with writing(self._engine) as connection:
+            self._lease.hold(connection)
+            yield connection
+            if time.monotonic() - began > _LONG:
+                self._lease.hold(connection)
+
     def hold(self) -> None:
         """Prolongs the lease while nothing is committed for a while."""
         with writing(self._engine) as connection:
@@ -147,11 +162,11 @@ class Intake:
         stamp = now.isoformat()
         if unit in self.before.notes:
             digest = ""  # an earlier attempt read it otherwise; the next run shall look at it once more
-        with writing(self._engine) as connection:
-            self._lease.hold(connection)
+        with self._writing() as connection:
             number = self._begin_batch(connection, unit, micros(now))
             writer = BatchWriter(self._state, connection, number=number, unit=unit, stamp=stamp)
             writer.write(batch)
+            covered = len(self._state.scopes)
             scopes = self._cover(connection, batch, writer, stamp)
             self._suspect(connection, unit, {s.entity for s in scopes})
             if batch.whole:
@@ -164,7 +179,9 @@ class Intake:
                 note = Note(shapes=noted_shapes(batch.shapes.items()))
                 note.keys = {name: keys.pack() for name, keys in writer.keys.items()}
                 note.lines = {name: np.concatenate(parts).tobytes() for name, parts in writer.line_hashes.items()}
-                note.scopes = [(s, writer.newest_origin) for s in scopes]
+                note.scopes = self._state.scopes[covered:]
+                note.hidden = {entity: sorted(some) for entity, some in writer.hidden.items()}
+                note.fresh = dict(writer.fresh)
                 self._note(connection, unit, made_of, note)
 
     def is_settled(self, unit: str) -> bool:
@@ -225,7 +242,6 @@ class Intake:
         """Keeps what another attempt of a job's run needs to know of a unit."""
         state = self._state
         note.answers = answers_of(made_of.answers)
-        note.hidden = {entity: sorted(some) for entity, some in state.hidden.items()}
         note.unreadable = sorted(state.unreadable)
         note.unjudged = unit in state.unjudged
         progress.write(connection, state, unit, made_of.digest, store_clock(connection), note)
@@ -290,12 +306,14 @@ class Intake:
         left = len(self._state.quarantine)
         return before - left, left
 
-    def finish(self) -> Outcome:
-        """Removes what has vanished, gives the lease back, and says what the run came to."""
+    def finish(self, told: Mapping[str, Any] | None = None) -> Outcome:
+        """Removes what has vanished, gives the lease back, and says what the run came to.
+
+        `told` (JSON) is kept for another attempt of a job's run, should this one end before it can tell it.
+        """
         state = self._state
         postponed = 0
-        with writing(self._engine) as connection:
-            self._lease.hold(connection)
+        with self._writing() as connection:
             for scope in [s for s, _ in state.scopes if self._is_open(s)]:
                 row = _coverage_row(state, scope, "")
                 uncovered = (c == row[c.name] for c in COVERAGE.primary_key.columns)
@@ -323,7 +341,7 @@ class Intake:
                 state.drift.update(note_fields(connection, state.source, state.shapes))
                 self._write_totals(connection, [])
             if self._held:
-                progress.write_end(connection, state, store_clock(connection))
+                progress.write_end(connection, state, store_clock(connection), told or {})
             else:
                 self._lease.give_back(connection)
         return self._outcome(postponed)

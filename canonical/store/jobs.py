@@ -24,9 +24,6 @@ SOON, SCHEDULED, BACKFILL = 0, 10, 20
 
 OPEN: Final = ("queued", "running", "parked")
 
-_LOOKED_AT: Final = 50
-"""Jobs that are looked at for one that can be taken; the others of one name or one source are in hands already."""
-
 _SECOND: Final = 1_000_000
 
 
@@ -96,11 +93,13 @@ def submit(connection: Connection, wanted: Wanted, stamp: str, *, revive: frozen
     `revive`: then it gets one attempt more.
     """
     j = JOBS.c
-    number = _insert(connection, wanted, stamp)
-    if number is not None:
-        return Asked(number, new=True)
-    query = select(j.id, j.state, j.priority, j.code).where(j.open_name == wanted.open_name)
-    opened = connection.execute(query.with_for_update()).one()
+    query = select(j.id, j.state, j.priority, j.code).where(j.open_name == wanted.open_name).with_for_update()
+    opened = None
+    while opened is None:  # the one that was asked for before may end meanwhile
+        number = _insert(connection, wanted, stamp)
+        if number is not None:
+            return Asked(number, new=True)
+        opened = connection.execute(query).first()
     mine = update(JOBS).where(j.id == opened.id)
     if opened.state == "parked" and opened.code in revive:
         again = {"state": "queued", "attempts": j.attempts - 1, "not_before": store_clock(connection)}
@@ -138,8 +137,12 @@ def _packed(arguments: Mapping[str, Any] | None) -> str:
 def claim(connection: Connection, stamp: str) -> Job | None:
     """Takes the most urgent job that may begin and that nobody is at work on; null if there is none."""
     j = JOBS.c
-    query = select(j.id, j.name).where(j.state == "queued", j.not_before <= store_clock(connection))
-    for number, name in connection.execute(query.order_by(j.priority, j.id).limit(_LOOKED_AT)).all():
+    now = store_clock(connection)
+    query = select(j.id, j.name, LEASES.c.holder, LEASES.c.expires).outerjoin(LEASES, LEASES.c.name == j.name)
+    due = query.where(j.state == "queued", j.not_before <= now).order_by(j.priority, j.id)
+    for number, name, holder, expires in connection.execute(due).all():
+        if holder and is_live(holder, expires, now):  # without waiting for what its holder is writing
+            continue
         try:
             lease = Lease.take(connection, name)
         except BusyError:
@@ -201,8 +204,8 @@ def _end(connection: Connection, job: Job, values: Mapping[str, Any]) -> None:
     job.lease.give_back(connection)
 
 
-def note_run(connection: Connection, job: Job, run: int) -> None:
-    """Remembers the run in which a job is done, so that another attempt can go on with it.
+def note_run(connection: Connection, job: Job, run: int | None) -> None:
+    """Remembers the run in which a job is done, so that another attempt can go on with it; null: none shall.
 
     Raises:
         LeaseLostError: somebody else has it now.
@@ -217,7 +220,10 @@ def recover(connection: Connection, stamp: str, *, attempts: int, wait: float) -
     now = store_clock(connection)
     found = []
     for job in jobs(connection, states=("running",), for_update=True):
-        lease = connection.execute(select(LEASES).where(LEASES.c.name == job.name)).first()
+        query = select(LEASES).where(LEASES.c.name == job.name)
+        lease = connection.execute(query.with_for_update(skip_locked=True)).first()
+        if lease is None and connection.execute(query).first():
+            continue  # whoever holds it is writing at this moment
         if lease and lease.token == job.token:
             if is_live(lease.holder, lease.expires, now):
                 continue
@@ -264,15 +270,19 @@ def next_due(connection: Connection) -> float | None:
 def jobs(connection: Connection, *, states: tuple[str, ...] = (), limit: int | None = None, for_update: bool = False) -> list[Job]:  # fmt: skip
     """Jobs: what is being done and what waits first, then the newest."""
     j = JOBS.c
-    order = case((j.state == "running", 0), (j.state == "queued", 1), (j.state == "parked", 2), else_=3)
+    order = case((j.state == "running", 0), (j.state == "queued", 1), else_=2)
     urgency = case((j.state == "queued", j.priority), else_=0)
-    query = select(JOBS, LEASES.c.holder).outerjoin(LEASES, (LEASES.c.name == j.name) & (LEASES.c.token == j.token))
+    every = select(JOBS, LEASES.c.holder).outerjoin(LEASES, (LEASES.c.name == j.name) & (LEASES.c.token == j.token))
+    query = every.where(j.state.in_([s for s in OPEN if not states or s in states]))
     query = query.order_by(order, urgency, case((j.state == "queued", j.id), else_=-j.id)).limit(limit)
-    if states:
-        query = query.where(j.state.in_(states))
     if for_update:
         query = query.with_for_update(of=JOBS)
-    return list(_made(connection.execute(query).mappings()))
+    found = list(_made(connection.execute(query).mappings()))
+    if (not states or {*states} - {*OPEN}) and (limit is None or len(found) < limit):
+        settled = every.where(j.state.in_(states)) if states else every  # as many as are asked for, of years of them
+        settled = settled.where(j.state.not_in(OPEN)).order_by(j.id.desc())
+        found += _made(connection.execute(settled.limit(limit and limit - len(found))).mappings())
+    return found
 
 
 def one(connection: Connection, number: int) -> Job | None:

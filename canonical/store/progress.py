@@ -6,8 +6,8 @@ the notes what an intake knows between its batches, and need not ask the portal 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -27,7 +27,8 @@ _END: Final = ""
 class Note(msgspec.Struct, omit_defaults=True, array_like=True):
     """What one unit added to a run. `keys` and `lines` are packed hashes, by entity; `answers` are those it was made of.
 
-    `skipped` says that its answers were those of the last import, so that its rows were not written again.
+    `skipped` says that its answers were those of the last import, so that its rows were not written again; `fresh` are the
+    keys that a capture brought anew. `told` is there at the end of a run only: what it has to say besides its ledger (JSON).
     """
 
     answers: list[Origin] = []
@@ -39,6 +40,8 @@ class Note(msgspec.Struct, omit_defaults=True, array_like=True):
     unreadable: list[str] = []
     unjudged: bool = False
     skipped: bool = False
+    fresh: dict[str, list[str]] = {}
+    told: bytes = b""
 
 
 def write(connection: Connection, state: State, unit: str, digest: str, at: int, note: Note) -> None:
@@ -47,9 +50,9 @@ def write(connection: Connection, state: State, unit: str, digest: str, at: int,
     upsert(connection, PROGRESS, [row | {"body": msgspec.msgpack.encode(note)}])
 
 
-def write_end(connection: Connection, state: State, at: int) -> None:
-    """Notes that nothing is left to be done."""
-    write(connection, state, _END, "", at, Note())
+def write_end(connection: Connection, state: State, at: int, told: Mapping[str, Any]) -> None:
+    """Notes that nothing is left to be done, and what the run has to tell besides its ledger."""
+    write(connection, state, _END, "", at, Note(told=msgspec.json.encode(told)))
 
 
 def age_of(connection: Connection, run: int, now: int) -> int | None:
@@ -72,7 +75,9 @@ class Progress:
         decode = msgspec.msgpack.Decoder(Note).decode
         self.notes = {row.unit: decode(row.body) for row in rows}
         self.digests = {row.unit: row.digest for row in rows}
-        self.is_at_end = self.notes.pop(_END, None) is not None
+        end = self.notes.pop(_END, None)
+        self.is_at_end = end is not None
+        self.told: dict[str, Any] = msgspec.json.decode(end.told) if end and end.told else {}
 
     def answers(self) -> dict[str, Origin]:
         """The answers that committed units were made of, by what was asked."""
@@ -116,6 +121,8 @@ def _restore_unit(state: State, note: Note) -> None:
         state.shapes[place, frozenset(names)] += number
     for entity, hidden in note.hidden.items():
         state.hidden[entity].update(hidden)
+    for entity, keys in note.fresh.items():
+        state.fresh[entity].update(keys)
     state.unreadable.update(note.unreadable)
 
 

@@ -33,10 +33,11 @@ from sqlalchemy import (
 from canonical.entities import ENTITIES
 from canonical.store.bulk import chunks
 from canonical.store.intake import micros
+from canonical.store.jobs import OPEN
 from canonical.store.keyset import KeySet
 from canonical.store.notes import HISTORY_FROM, note, set_note
 from canonical.store.state import COUNTS
-from canonical.tables import ANSWERS, BATCHES, DRIFT, HISTORY, LEDGER, QUARANTINE, ROWS, RUNS
+from canonical.tables import ANSWERS, BATCHES, DRIFT, HISTORY, JOBS, LEDGER, QUARANTINE, ROWS, RUNS
 
 FOLDED: Final = 0
 """The number under which the ledgers of runs whose own have been let go stand as one."""
@@ -57,13 +58,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How much has gone: answers, versions in history, settled entries of the quarantine, ledger lines, drift lines."""
+    """How much has gone: answers, versions in history, settled entries of the quarantine, ledger and drift lines, settled jobs."""
 
     answers: int
     versions: int
     quarantine: int
     ledger: int
     drift: int
+    jobs: int
 
 
 def prune(connection: Connection, limits: Limits) -> Pruned:
@@ -77,7 +79,7 @@ def prune(connection: Connection, limits: Limits) -> Pruned:
     quarantine = connection.execute(settled).rowcount
     answers = _prune_answers(connection, first)
     ledger, drift = _prune_runs(connection, _first_run_since(connection, limits.runs))
-    return Pruned(answers, versions, quarantine, ledger, drift)
+    return Pruned(answers, versions, quarantine, ledger, drift, _prune_jobs(connection, limits.runs))
 
 
 def bodies(connection: Connection) -> KeySet:
@@ -152,6 +154,16 @@ def _prune_history(connection: Connection, before: datetime) -> int:
     if done:
         set_note(connection, HISTORY_FROM, str(max(moment, int(note(connection, HISTORY_FROM) or moment))))
     return done
+
+
+def _prune_jobs(connection: Connection, before: datetime) -> int:
+    """Deletes settled jobs, the oldest first, up to the first that was asked for later."""
+    j = JOBS.c
+    asked = connection.execute(select(j.id, j.created_at).order_by(j.id), execution_options={"yield_per": 1_000})
+    first = next((number for number, created_at in asked if datetime.fromisoformat(created_at) >= before), None)
+    asked.close()
+    settled = delete(JOBS).where(j.state.not_in(OPEN))
+    return connection.execute(settled if first is None else settled.where(j.id < first)).rowcount
 
 
 def _prune_runs(connection: Connection, first_run: int) -> tuple[int, int]:

@@ -35,7 +35,10 @@ def moment_of(at: int) -> datetime:
 
 
 def keep(connection: Connection, wanted: Iterable[Schedule]) -> None:
-    """Takes the schedules up that are configured: those known stay as they stand, others are gone."""
+    """Takes the schedules up that are configured: those known stay as they stand, others are gone.
+
+    What is due later than it can be was put there by a clock that has been turned back since.
+    """
     rows = {
         s.name: {
             "name": s.name,
@@ -49,6 +52,9 @@ def keep(connection: Connection, wanted: Iterable[Schedule]) -> None:
     }
     connection.execute(delete(SCHEDULES).where(SCHEDULES.c.name.not_in(sorted(rows))))
     upsert(connection, SCHEDULES, list(rows.values()), keep=("next_due_at",))
+    for name, row in rows.items():
+        too_late = update(SCHEDULES).where(SCHEDULES.c.name == name, SCHEDULES.c.next_due_at > row["next_due_at"])
+        connection.execute(too_late.values(next_due_at=row["next_due_at"]))
 
 
 def schedules(connection: Connection, *, due_at: int | None = None) -> list[Schedule]:

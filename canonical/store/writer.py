@@ -47,6 +47,8 @@ class BatchWriter:
         self.touched: set[str] = set()
         self.unreadable: set[str] = set()
         self.newest_origin = 0
+        self.fresh: dict[str, list[str]] = defaultdict(list)
+        self.hidden: dict[str, set[tuple[str, str]]] = defaultdict(set)
         self._arrived: set[tuple[str, str]] = set()
         self._set_aside: set[tuple[str, str]] = set()
 
@@ -242,7 +244,9 @@ class BatchWriter:
         inserted = sum(a.record.key not in known for a in ready)
         revived = sum((k := known.get(a.record.key)) is not None and k.removed is not None for a in ready)
         if self.state.ages is not None:
-            self.state.fresh[entity].update(a.record.key for a in ready if a.record.key not in known)
+            new = [a.record.key for a in ready if a.record.key not in known]
+            self.fresh[entity] += new
+            self.state.fresh[entity].update(new)
         self._count(entity, "inserted", inserted)
         self._count(entity, "updated", len(ready) - inserted)
         self._count(entity, "revived", revived)
@@ -436,6 +440,7 @@ class BatchWriter:
             return  # the run has a good version of this key
         if key is not None:
             for name in reject.hides:
+                self.hidden[name].add((reject.entity, key))
                 self.state.hidden[name].add((reject.entity, key))
         entry = self.state.quarantine.put(
             reject.entity,

@@ -20,6 +20,7 @@ from canonical.store.leases import is_dead, this_process
 from canonical.tables import ANSWERS
 from canonical.writing import WriteError, check_target, explained
 from connectors.archive import Archive
+from connectors.errors import DamagedAnswerError
 from pipelines.care.packing import (
     FORM,
     MANIFEST,
@@ -136,7 +137,7 @@ def _add_bodies(packer: Packer, archive: Archive, taken: Path, told: Told) -> Ra
                 except KeyError:
                     absent += 1
                     continue
-                except ValueError:
+                except DamagedAnswerError:
                     damaged += 1
                     continue
                 packer.add(RAW + sha256, len(body), io.BytesIO(body))

@@ -13,6 +13,7 @@ from canonical.store.notes import HISTORY_FROM, note
 from canonical.store.pruning import Limits
 from canonical.tables import ANSWERS
 from connectors.archive import FolderArchive
+from connectors.errors import DamagedAnswerError
 
 
 def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: bool, trial: bool) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: 
     what they should be, are forgotten too. With `trial` all is counted and nothing changed.
 
     Returns:
-        `{"answers", "versions", "quarantine", "ledger", "drift", "lost", "bodies", "bytes", "history_from"}`.
+        `{"answers", "versions", "quarantine", "ledger", "drift", "jobs", "lost", "bodies", "bytes", "history_from"}`.
 
     Raises:
         StoreError: the store cannot be written.
@@ -63,6 +64,6 @@ def _unfounded(connection: Connection, archive: FolderArchive, *, trial: bool) -
 def _is_whole(archive: FolderArchive, sha256: str) -> bool:
     try:
         archive.get(sha256)
-    except (KeyError, ValueError):
+    except (KeyError, DamagedAnswerError):
         return False
     return True

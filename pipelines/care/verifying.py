@@ -10,6 +10,7 @@ from canonical.store.damage import Findings, Told
 from canonical.store.notes import RAW_NOT_RESTORED, note
 from canonical.tables import ANSWERS
 from connectors.archive import Archive
+from connectors.errors import DamagedAnswerError
 
 
 def verify(store: Store, archive: Archive | None, told: Told = lambda *_: None) -> Findings:
@@ -37,7 +38,7 @@ def verify(store: Store, archive: Archive | None, told: Told = lambda *_: None) 
                     left_behind += 1
                 else:
                     found.add("raw_missing", "raw archive", "the body of an answer is not there", [sha256])
-            except ValueError:
+            except DamagedAnswerError:
                 found.add("raw_damaged", "raw archive", "the body of an answer is not what was put there", [sha256])
             found.checked["bodies"] += 1
             told("raw answers", found.checked["bodies"], total)

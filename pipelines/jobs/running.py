@@ -154,6 +154,9 @@ class Runner:
                 log.info("job %d (%s): laid down for now", job.id, job.name)
                 self._write(job, lambda c: job_rows.lay_down(c, job))
                 return
+            except LeaseLostError:
+                log.warning("job %d (%s): somebody else has taken it over", job.id, job.name)
+                return
             except _Failed as error:
                 ended = Ended(error.code, str(error), failed=True)
             except StoreError as error:
@@ -263,10 +266,12 @@ class Runner:
         if job.run is None:
             return None
         with self.work.store.writing() as connection:
+            job.lease.hold(connection)
             age = progress.age_of(connection, job.run, store_clock(connection))
             if age is not None and age > _FRESH:
                 progress.forget(connection, job.run)
                 run_log.give_up(connection, job.run, self.work.store.stamp())
+                job_rows.note_run(connection, job, None)  # its ledger is there, but not what it was made of
                 return None
         return job.run
 

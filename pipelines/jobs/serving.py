@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from canonical.store import StoreError, schedules
@@ -24,6 +24,9 @@ log = logging.getLogger("svod.jobs")
 
 GRACE: Final = 20.0
 """Seconds for which a process that is told to end waits for what it does."""
+
+_TURNED_BACK: Final = timedelta(minutes=1)
+"""By how much a clock may be set right without anybody minding."""
 
 
 @dataclass
@@ -150,9 +153,15 @@ class Scheduler:
         doing = threading.Thread(target=self._do, args=(sweep, due), daemon=True)
         if self.wakeups is None:
             doing.start()
+        seen: datetime | None = None
         while not stop.is_set():
             try:
-                scheduling.tick(self.runner.work.store, self._wards, self.now())
+                now = self.now()
+                if seen and now < seen - _TURNED_BACK:
+                    log.warning("the clock has been turned back: what falls due when is reckoned anew")
+                    self.begin()
+                seen = now
+                scheduling.tick(self.runner.work.store, self._wards, now)
                 wait = min(sweep.once(), self._next_due())
             except StoreError as error:
                 sweep.lost(error)

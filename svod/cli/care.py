@@ -117,6 +117,7 @@ def prune(
             ["settled entries of the quarantine", done["quarantine"]],
             ["ledger lines of old runs, added up", done["ledger"]],
             ["drift lines of old runs", done["drift"]],
+            ["settled jobs", done["jobs"]],
         ],
     )
     if moment:

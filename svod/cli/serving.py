@@ -16,6 +16,7 @@ from pipelines.jobs.running import Policy, Runner
 from pipelines.jobs.scheduling import Plan
 from pipelines.jobs.serving import Scheduler, work
 from svod.cli.frame import WRONG, Frame
+from svod.cli.options import MetricsHost, MetricsPort, metrics
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +29,8 @@ def worker(
     context: typer.Context,
     threads: Annotated[int, typer.Option(min=1, max=64, help="How many jobs at once.")] = 4,
     burst: Annotated[bool, typer.Option("--burst", help="End when no job is left.")] = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Do the jobs on the queue, on this machine or many."""
     frame: Frame = context.obj
@@ -41,7 +44,7 @@ def worker(
         )
         return
     runner = _runner(frame)
-    with _until_told(frame) as stop:
+    with metrics(frame, metrics_host, metrics_port), _until_told(frame) as stop:
         work(runner, wakeups, threads=threads, stop=stop, burst=burst)
         _end(frame, runner)
 
@@ -49,6 +52,8 @@ def worker(
 def scheduler(
     context: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Look at the clock once, and end.")] = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Ask for jobs when they fall due; without a queue do them as well."""
     frame: Frame = context.obj
@@ -61,7 +66,7 @@ def scheduler(
         frame.complain(f"{frame.site.file} has no [[schedule]]: nothing falls due; jobs that are asked for are seen to")
     runner = _runner(frame)
     at_work = Scheduler(runner, frame.wakeups, plans, frame.clock if frame.now else None)
-    with _until_told(frame) as stop:
+    with metrics(frame, metrics_host, metrics_port), _until_told(frame) as stop:
         at_work.begin()
         if not once:
             at_work.run(stop)

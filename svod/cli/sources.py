@@ -13,6 +13,7 @@ import typer
 
 from canonical.store import Store
 from canonical.store import runs as run_log
+from canonical.store.engine import address
 from canonical.store.jobs import BACKFILL, SOON, Wanted
 from canonical.writing import whole_file
 from connectors.captures import paths_of
@@ -118,10 +119,11 @@ def init(context: typer.Context) -> None:
     frame.config = path
     site = load(path)
     Store(site.store_url, frame.clock).close()
+    store = address(site.settings.store.url).render_as_string(hide_password=True)
     if frame.json:
-        frame.give({"config": str(path), "written": made, "store": site.settings.store.url})
+        frame.give({"config": str(path), "written": made, "store": store})
     frame.say(f"{path}: {'written; describe your institutions in it' if made else 'was there already, and is kept'}")
-    frame.say(f"store {site.settings.store.url}: ready")
+    frame.say(f"store {store}: ready")
 
 
 def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argument()] = None) -> None:
@@ -235,6 +237,10 @@ def import_(
     if har:
         if request.explicit or full:
             raise typer.BadParameter("--har reads what was captured: leave out --since, --until and --full")
+        if queue:
+            raise typer.BadParameter(
+                "--har reads files of this machine: leave out --queue, or name them as har in the source"
+            )
         jobs = _of_capture(jobs, source or (), har)
     if not jobs:
         frame.complain(frame.nothing_configured(institution or ()))

@@ -401,6 +401,7 @@ def test_an_older_capture_changes_nothing_that_a_newer_one_has_told(
         (("--source", "drop", "--har", "a.har"), "browser captures of kolomna/drop cannot be read"),
         (("--source", "portal", "--har", "nothing*.har"), "there is no such file"),
         (("--source", "portal", "--har", "a.har", "--since", "2026-09-01"), "leave out --since"),
+        (("--source", "portal", "--har", "a.har", "--queue"), "leave out --queue"),
     ],
 )
 def test_wrong_usage_of_a_capture_is_told(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tarfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,7 +22,7 @@ import zstandard
 from sqlalchemy import func, make_url, select
 
 from canonical.entities import Mark, Person, Record
-from canonical.store import Store, micros
+from canonical.store import Store
 from canonical.store.leases import Lease
 from canonical.store.migrating import HEAD
 from canonical.tables import BATCHES
@@ -365,7 +364,7 @@ def test_whoever_is_importing_is_not_restored_over(lived_here: Installation) -> 
     file = put_away(lived_here)
     store = Store(f"sqlite:///{lived_here.folder / 'svod.db'}")
     with store.writing() as connection:
-        lease = Lease.take(connection, "import a/f", micros(datetime.now(UTC)))
+        lease = Lease.take(connection, "import a/f")
     told = lived_here.json("restore", str(file), "--force", status=1)["error"]
     assert (told["code"], "import a/f is under way" in told["message"]) == ("busy", True)
     with store.writing() as connection:

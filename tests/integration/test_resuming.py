@@ -34,6 +34,7 @@ from canonical.tables import (
     REMOVALS,
     ROWS,
     RUNS,
+    SOURCES,
     UNITS,
     WIRE_FIELDS,
 )
@@ -43,6 +44,7 @@ from connectors.asurso.school import standin as school
 from connectors.conformance.harness import FIVE, make_context, secrets_in_place
 from connectors.contract import Institution, SourceConfig
 from connectors.dnevnik import standin as dnevnik
+from connectors.errors import UnexpectedAnswerError
 from connectors.mosreg import standin as mosreg
 from connectors.standins.region import make_institution
 from connectors.standins.server import Door, StandIn, serving
@@ -105,6 +107,11 @@ class Site:
         with self.store.writing() as connection:
             connection.execute(update(LEASES).values(expires=0))
         self.runner.recover()
+
+    def source(self) -> dict[str, Any]:
+        """What is noted of how the source was last read."""
+        with self.store.reading() as connection:
+            return dict(connection.execute(select(SOURCES)).mappings().one())
 
     def noted(self) -> set[str]:
         """What committed units have asked the portal."""
@@ -302,3 +309,72 @@ def test_a_whole_year_makes_way_for_what_somebody_waits_for(
             "job 2 (import a/portal): attempt 1 begins",
             "job 2 (import a/portal): done",
         ]
+
+
+def files(folder: Path) -> SourceJob:
+    """A folder of records as the only source."""
+    write_folder(folder, CLASS)
+    settings = {"key": "portal", "connector": "files", "layout": "canonical", "path": str(folder)}
+    place = Institution("a", "Школа", "school", ZoneInfo("Europe/Moscow"))
+    return SourceJob(place, SourceConfig.model_validate(settings), FIVE)
+
+
+def test_whoever_is_overtaken_says_nothing_of_how_the_run_ended(tmp_path: Path) -> None:
+    with opened(tmp_path / "site", files(tmp_path / "drop")) as place:
+        before = place.source()
+        write_folder(tmp_path / "drop", [*CLASS, Mark(key="m", work="w1", student="p1", value="5")])
+        place.ask()
+        finish = Intake.finish
+
+        def overtaken(intake: Intake, *args: Any) -> Any:
+            place.take_over()
+            return finish(intake, *args)
+
+        with mock.patch.object(Intake, "finish", overtaken):
+            assert place.runner.run_next()
+        assert place.contents()["runs"][1:] == [("import", "running")]
+        assert place.source() == before
+        assert place.states()[1:] == [("queued", 1)]
+        assert place.runner.run_next()
+        assert place.contents()["runs"][1:] == [("import", "ok")]
+        assert place.states()[1:] == [("done", 2)]
+
+
+def test_what_was_left_out_is_told_though_whoever_read_the_rest_has_died(tmp_path: Path) -> None:
+    """The end is committed, and the process dies before it is told: it is no run without a gap."""
+    found = []
+    for name in ("calm", "killed"):
+        drop = tmp_path / f"{name} drop"
+        with opened(tmp_path / name, files(drop)) as place:
+            write_folder(drop, [*CLASS, Mark(key="m", work="w1", student="p1", value="5")])
+            place.ask()
+            broken = mock.patch.object(Intake, "prepare", side_effect=UnexpectedAnswerError("it is cut off"))
+            with broken, ExitStack() as patched:
+                if name == "killed":
+                    patched.enter_context(mock.patch.object(Store, "note_source", side_effect=Killed))
+                    patched.enter_context(suppress(Killed))
+                place.runner.run_next()
+            if name == "killed":
+                place.take_over()
+                assert place.runner.run_next()
+            found.append((place.contents(), place.source()))
+    assert found[0][0]["runs"][1:] == [("import", "partial")]
+    assert found[0][1]["last_ok_at"] == EARLIER.isoformat()
+    assert found[1] == found[0]
+
+
+def test_nothing_is_counted_twice_when_what_was_read_long_ago_is_given_up_and_the_worker_dies_then(
+    tmp_path: Path,
+) -> None:
+    with site(PORTALS["dnevnik"], tmp_path / "site") as place:
+        place.ask()
+        with killed_after(4), suppress(Killed):
+            place.runner.run_next()
+        place.take_over()
+        with place.store.writing() as connection:
+            connection.execute(update(PROGRESS).values(at=PROGRESS.c.at - 7 * 3600 * 1_000_000))
+        with mock.patch("pipelines.jobs.running.import_for_job", side_effect=Killed), suppress(Killed):
+            place.runner.run_next()
+        place.take_over()
+        assert place.runner.run_next()
+        assert place.contents()["runs"][1:] == [("import", "interrupted"), ("import", "ok")]

@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,8 +18,10 @@ from connectors.conformance.harness import FIVE
 from connectors.contract import Institution, SourceConfig
 from pipelines.completeness.profile import Profile, load_profile
 from pipelines.completeness.running import Ward
+from pipelines.jobs.running import Policy, Runner
 from pipelines.jobs.scheduling import Plan, take_up, tick
-from pipelines.workplace import SourceJob
+from pipelines.jobs.serving import Scheduler
+from pipelines.workplace import SourceJob, Workplace
 from svod.settings import shipped
 from tests.sites import Installation, write_folder
 from tests.stores import CLASS
@@ -67,6 +70,34 @@ def test_slept_through_it_is_done_once_and_a_change_is_taken_up(store_url: str) 
     daily = Plan("reconcile", "30 6 * * *", "a", MOSCOW, {})
     take_up(store, [daily], later)
     assert due(store) == {daily.name: "21 03:30"}
+    store.close()
+
+
+def test_a_clock_that_is_turned_back_puts_nothing_off(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}")
+    hourly = Plan("import", "0 * * * *", "a", MOSCOW, {})
+    ahead = NOW + timedelta(days=900)
+    take_up(store, [hourly], ahead)
+    assert due(store) == {hourly.name: "08 16:00"}
+    take_up(store, [hourly], NOW)
+    assert due(store) == {hourly.name: "20 16:00"}, "a scheduler begins anew"
+
+    moments = [ahead, ahead, ahead, NOW]
+    stop = threading.Event()
+
+    def clock() -> datetime:
+        if len(moments) > 1:
+            return moments.pop(0)
+        stop.set()
+        return NOW
+
+    runner = Runner(Workplace(store), {"a": ward("a", "x")}, Policy(sweep=0.01))
+    with mock.patch.object(Runner, "run_next", return_value=False):
+        scheduler = Scheduler(runner, None, [hourly], clock)
+        scheduler.begin()
+        scheduler.run(stop)
+    assert asked(store) == [("import a/x", "queued")]
+    assert due(store) == {hourly.name: "20 16:00"}, "a scheduler runs"
     store.close()
 
 
@@ -206,6 +237,15 @@ def test_a_wrong_schedule_is_told_at_once(tmp_path: Path, lines: str, said: str)
     done = place.run("status", status=2)
     assert said in done.stderr
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["scheduler", "worker"])
+def test_those_who_stay_serve_metrics(tmp_path: Path, command: str, redis_url: str) -> None:
+    place = Installation(tmp_path)
+    place.config += f'[queue]\nurl = "{redis_url}"\n'
+    place.institution("a")
+    done = place.run(command, "--once" if command == "scheduler" else "--burst", "--metrics-port", "0")
+    assert "metrics: http://127.0.0.1:" in done.stdout
 
 
 def test_a_worker_needs_a_queue(tmp_path: Path) -> None:

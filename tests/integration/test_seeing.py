@@ -15,6 +15,8 @@ from rich.console import Console
 
 from canonical.entities import Mark
 from canonical.store import Store
+from canonical.store import jobs as job_rows
+from canonical.store.jobs import Wanted
 from canonical.store.runs import Run
 from connectors.http import TRAFFIC
 from pipelines.metrics import serve_metrics
@@ -48,7 +50,9 @@ def test_metrics_tell_how_the_store_stands(place: Installation, monkeypatch: pyt
     place.run("import", status=1)
     store = Store(place.url)
     TRAFFIC["a/net"].requests, TRAFFIC["a/net"].retries, TRAFFIC["a/net"].waited = 7, 2, 1.5
-    server = serve_metrics(store, 0, queue_depth=lambda _: {"waiting": 3})
+    with store.writing() as connection:
+        job_rows.submit(connection, Wanted("import", "a", "f"), store.stamp())
+    server = serve_metrics(store, 0)
     try:
         told = scraped(server.port)
         assert told["svod_requests_total", "a/net"] == 7
@@ -60,7 +64,7 @@ def test_metrics_tell_how_the_store_stands(place: Installation, monkeypatch: pyt
         assert told["svod_source_state", "a/f", "ok"] == told["svod_source_state", "a/g", "failed"] == 1
         assert told["svod_seconds_since_complete_coverage", "a/g"] == float("inf")
         assert abs(told["svod_seconds_since_complete_coverage", "a/f"]) < float("inf")
-        assert told["svod_queue_depth", "waiting"] == 3
+        assert [told["svod_queue_depth", state] for state in ("queued", "running", "parked")] == [1, 0, 0]
         assert told["svod_store_up",] == 1
         documented = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
         assert all(f"`{name}`" in documented for name, *_ in told if not name.endswith("_created"))
