@@ -37,7 +37,7 @@ demo: install  ## start stand-in portals and do the whole job on them
 	@$(BIN)/svod demo --dir demo-out
 
 test: dev  ## run the tests (PostgreSQL and Redis come as wheels if the machine has none)
-	@$(BIN)/pytest -q -n auto --dist loadfile
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 test-soak: dev  ## long runs: workers killed in loops, servers restarted, every portal taken up again
 	@$(BIN)/pytest -q -m soak
