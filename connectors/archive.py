@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,13 +74,20 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+class _Tools(threading.local):
+    """What packs and unpacks, for each thread of a worker its own: two at once would break the process."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
 class FolderArchive:
     """Bodies as zstd files, two hexadecimal digits a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=3)
-        self._decompressor = zstandard.ZstdDecompressor()
+        self._tools = _Tools()
 
     def path(self, sha256: str) -> Path:
         """Where a body stands, or would stand."""
@@ -92,7 +100,7 @@ class FolderArchive:
             try:
                 os.utime(path)  # it is in use again, whoever sweeps
             except (FileNotFoundError, NotADirectoryError):
-                self._write(path, self._compressor.compress(body))
+                self._write(path, self._tools.compressor.compress(body))
         except OSError as error:
             raise self._cannot_be("written to", error) from None
         return name
@@ -123,7 +131,7 @@ class FolderArchive:
         except OSError as error:
             raise self._cannot_be("read", error) from None
         try:
-            body = self._decompressor.decompress(packed)
+            body = self._tools.decompressor.decompress(packed)
         except zstandard.ZstdError:
             body = b""
         if digest(body) != sha256:

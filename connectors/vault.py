@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -63,14 +65,25 @@ class FileVault:
         return self._all().get(source)
 
     def save(self, source: str, secrets: Mapping[str, str]) -> None:
-        """Keeps secrets in the place of the earlier ones; the file is replaced whole."""
-        kept = {**self._all(), source: dict(secrets)}
-        draft = self._path.with_suffix(f".{os.getpid()}.part")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(kept))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        """Keeps secrets in the place of the earlier ones; the file is replaced whole, by one thread or process at a time."""
+        with self._alone():
+            kept = {**self._all(), source: dict(secrets)}
+            draft = self._path.with_suffix(f".{os.getpid()}.part")
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(msgspec.json.encode(kept))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Others wait meanwhile; who dies lets go."""
+        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def _all(self) -> dict[str, dict[str, str]]:
         try:

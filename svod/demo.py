@@ -53,6 +53,7 @@ _OURS: Final = (
     "svod.db-wal",
     "svod.db-shm",
     ".svod-sign-in.json",
+    ".svod-sign-in.lock",
     "raw",
     "secrets",
     "drop",
