@@ -18,6 +18,7 @@ from canonical.store.jobs import SCHEDULED, SOON, Wanted
 from canonical.store.leases import TTL_MICROSECONDS, Lease
 from canonical.store.pruning import Limits, prune
 from canonical.tables import JOBS, LEASES
+from pipelines.jobs.serving import Sweep
 from pipelines.memory import much_comes_and_goes
 from tests.stores import CLASS, Desk, batch
 
@@ -126,6 +127,15 @@ def test_runs_under_way_are_found_without_looking_at_all_that_ever_ran(
         run_log.begin(connection, "import", {}, STAMP)
     assert "runs_by_status" in asked[0]
     store.close()
+
+
+def test_what_cannot_be_taken_is_told_and_the_worker_stays(caplog: pytest.LogCaptureFixture) -> None:
+    runner = mock.Mock()
+    runner.run_next.side_effect = KeyError("a person's name")
+    Sweep(runner, None).work()
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "KeyError" in said
+    assert "person" not in said
 
 
 def test_threads_leave_the_search_for_circles_as_the_first_found_it() -> None:
