@@ -576,15 +576,7 @@ class _Importer:
         self.result.error = {"code": code, "message": message}
 
     def _register(self) -> int:
-        product = self.job.manifest.product(self.job.config.product)
-        return self.work.store.source(
-            self.job.key,
-            institution=self.job.institution.key,
-            connector=self.job.config.connector,
-            capabilities=product.says(self.job.config),
-            says_what_comes=product.says_what_comes,
-            held=self._held,
-        )
+        return self.work.register(self.job, self._held)
 
     @property
     def _held(self) -> Lease | None:

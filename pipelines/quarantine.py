@@ -23,14 +23,7 @@ def retry(work: Workplace, jobs: Sequence[SourceJob]) -> list[dict[str, Any]]:
     with work.store.writing() as connection:
         run = run_log.begin(connection, "quarantine retry", {"sources": [j.key for j in jobs]}, work.store.stamp())
     for job in jobs:
-        product = job.manifest.product(job.config.product)
-        number = work.store.source(
-            job.key,
-            institution=job.institution.key,
-            connector=job.config.connector,
-            capabilities=product.says(job.config),
-        )
-        intake = work.store.intake(run=run, source=number, name=job.key, zone=job.institution.zone)
+        intake = work.store.intake(run=run, source=work.register(job), name=job.key, zone=job.institution.zone)
         released, left = intake.retry()
         done.append({"source": job.key, "released": released, "open": left})
     with work.store.writing() as connection:

@@ -12,6 +12,7 @@ from canonical.batch import Origin
 from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.store import Brake, Store
+from canonical.store.leases import Lease
 from connectors.archive import Archive, NoArchive
 from connectors.captures import Capture, capture_session, paths_of
 from connectors.contract import Context, Institution, Manifest, MemoryVault, SourceConfig, Vault
@@ -84,6 +85,23 @@ class Workplace:
     brake: Brake = field(default_factory=Brake)
     root: Path = field(default_factory=Path)
     limit_of: Callable[[str], HostLimit] = limit_for
+
+    def register(self, job: SourceJob, held: Lease | None = None) -> int:
+        """The number of a source in the store, which then knows it as it is configured; of a job under the lease that it `held`.
+
+        Raises:
+            LeaseLostError: another has the job's lease now.
+
+        """
+        product = job.manifest.product(job.config.product)
+        return self.store.source(
+            job.key,
+            institution=job.institution.key,
+            connector=job.config.connector,
+            capabilities=product.says(job.config),
+            says_what_comes=product.says_what_comes,
+            held=held,
+        )
 
     def context(
         self,

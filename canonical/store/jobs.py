@@ -16,6 +16,7 @@ from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from canonical.store import progress
+from canonical.store import runs as run_log
 from canonical.store.leases import BusyError, Lease, LeaseLostError, is_live, store_clock
 from canonical.tables import JOBS, LEASES
 
@@ -170,8 +171,10 @@ def finish(connection: Connection, job: Job, stamp: str, *, state: str = "done",
         ended["open_name"] = None
     _end(connection, job, ended)
     run = connection.execute(select(JOBS.c.run).where(JOBS.c.id == job.id)).scalar()
-    if state != "parked" and run is not None:
-        progress.forget(connection, run)
+    if run is not None:
+        run_log.give_up(connection, run, stamp)  # if it has not come to its own end
+        if state != "parked":
+            progress.forget(connection, run)
 
 
 def put_back(connection: Connection, job: Job, *, after: float, code: str | None, reason: str | None) -> None:
@@ -239,6 +242,8 @@ def recover(connection: Connection, stamp: str, *, attempts: int, wait: float) -
         mine = update(JOBS).where(j.id == job.id, j.state == "running", j.token == job.token)
         if connection.execute(mine.values(**values)).rowcount == 1:
             found.append(job)
+            if values["state"] == "parked" and job.run is not None:
+                run_log.give_up(connection, job.run, stamp)
     return found
 
 
@@ -329,5 +334,6 @@ def drop(connection: Connection, number: int, stamp: str) -> bool:
     dropped = mine.values(state="dropped", open_name=None, finished_at=stamp).returning(j.run)
     row = connection.execute(dropped).first()
     if row and row.run is not None:
+        run_log.give_up(connection, row.run, stamp)
         progress.forget(connection, row.run)
     return row is not None

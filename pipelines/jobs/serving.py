@@ -15,6 +15,7 @@ from typing import Final
 from canonical.store import StoreError, schedules
 from canonical.store import jobs as job_rows
 from pipelines.completeness.running import Ward
+from pipelines.importing import REPORT
 from pipelines.jobs import scheduling
 from pipelines.jobs.running import Runner
 from pipelines.jobs.scheduling import Plan
@@ -77,6 +78,9 @@ class Sweep:
                 pass
         except StoreError as error:
             self.lost(error)
+        except Exception as error:
+            log.debug("jobs", exc_info=True)
+            log.error("jobs cannot be taken: %s: %s", type(error).__name__, REPORT)  # noqa: TRY400 - no trace
 
 
 def work(runner: Runner, wakeups: Wakeups, *, threads: int, stop: threading.Event, burst: bool = False) -> None:

@@ -340,7 +340,9 @@ def test_weeks_add_up_wait_for_what_they_point_at_and_hold_no_secret(
     assert place.export() == before
     checked = place.run("check", status=1)  # nobody can sign in
     assert "auth" in checked.stderr
+    assert place.json("verify")["ok"]
     replayed = place.json("replay", status=None)
+    assert place.json("verify")["ok"]
     assert not any(
         e["removed"] or e["updated"] or e["inserted"] for e in replayed["sources"][0]["entities"].values()
     ), replayed
@@ -383,6 +385,7 @@ def test_an_older_capture_changes_nothing_that_a_newer_one_has_told(
     place.run("import", "--source", "portal", "--har", str(newer))
     before = place.export()
     place.run("import", "--source", "portal", "--har", str(older))
+    assert place.json("verify")["ok"]
     assert place.export() == before
     other = Installation(tmp_path / "other", now=place.now).institution("kolomna")
     other.source("portal", "mosreg", remote_id=standin.remote_id, har="../*er.har")

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 import svod.cli
 from connectors.registry import manifest
@@ -108,6 +109,14 @@ def test_what_cannot_be_written_is_told_by_its_name(site: Installation, words: l
     (site.folder / "list.csv").write_text("ФИО;Дата рождения\nОбразцов Пример Тестович;01.02.2012\n", encoding="utf-8")
     assert site.run(*words, status=1).stderr == f"{message}\n"
     assert not list(site.folder.rglob(".svod-*"))
+
+
+def test_init_shows_no_password_of_the_store(tmp_path: Path, postgres_url: str) -> None:
+    url = make_url(postgres_url).set(password="geheim").render_as_string(hide_password=False)
+    site = Installation(tmp_path, url=url)
+    for done in (site.run("init"), site.run("--json", "init")):
+        assert "postgresql+psycopg://" in done.stdout
+        assert "geheim" not in done.stdout
 
 
 # -- importing -------------------------------------------------------------------------------------------------------

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from canonical.entities import Mark, Person
+from canonical.store import Store
+from canonical.tables import SOURCES
 from tests.sites import Installation, write_folder
 from tests.stores import CLASS
 
@@ -109,6 +112,23 @@ def test_quarantine_from_first_sight_to_the_end(place: Installation) -> None:
     place.run("import")
     assert place.json("quarantine", "list") == {"quarantine": []}
     assert place.run("quarantine", "drop", "999", status=1).stderr == "999: there is no open entry of this number\n"
+
+
+def test_retrying_leaves_what_a_source_says_as_it_was(place: Installation) -> None:
+    """Files tell fields by holding them: a field of which none came is not one that is empty."""
+    place.run("import")
+
+    def said() -> tuple[str, bool]:
+        store = Store(place.url if place.url.startswith("postgresql") else f"sqlite:///{place.folder / 'svod.db'}")
+        with store.reading() as connection:
+            (source,) = connection.execute(select(SOURCES.c.capabilities, SOURCES.c.says_what_comes)).all()
+        store.close()
+        return tuple(source)
+
+    before = said()
+    assert before[1]
+    place.run("quarantine", "retry")
+    assert said() == before
 
 
 def test_one_failing_source_does_not_stop_the_others(place: Installation) -> None:

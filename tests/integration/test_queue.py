@@ -209,4 +209,5 @@ def test_everything_is_killed_and_restarted_all_the_time(tmp_path: Path, calm: C
             end(running)
         assert place.export() == calm.journal
         assert ledgers(place) == calm.ledgers
+        assert place.json("verify")["ok"]
         assert door.visits.busiest_second() <= RATE

@@ -17,7 +17,8 @@ from canonical.store import runs as run_log
 from canonical.store.jobs import SCHEDULED, SOON, Wanted
 from canonical.store.leases import TTL_MICROSECONDS, Lease
 from canonical.store.pruning import Limits, prune
-from canonical.tables import JOBS, LEASES
+from canonical.tables import JOBS, LEASES, RUNS
+from pipelines.jobs.serving import Sweep
 from pipelines.memory import much_comes_and_goes
 from tests.stores import CLASS, Desk, batch
 
@@ -83,6 +84,28 @@ def test_a_long_transaction_ends_with_its_lease_prolonged(store_url: str) -> Non
     desk.store.close()
 
 
+@pytest.mark.parametrize("how", ["recovered", "parked", "dropped"])
+def test_a_run_that_nobody_goes_on_with_is_not_shown_as_running(store: Store, how: str) -> None:
+    """Its worker was on another machine: of that nobody can know that it has died."""
+    with store.writing() as connection:
+        job_rows.submit(connection, Wanted("import", "a", "s"), STAMP)
+        job = job_rows.claim(connection, STAMP)
+        assert job
+        run = run_log.begin(connection, "import", {}, STAMP)
+        job_rows.note_run(connection, job, run)
+        connection.execute(update(RUNS).values(holder="elsewhere:1:1"))
+        if how == "parked":
+            job_rows.finish(connection, job, STAMP, state="parked", code="store", reason="away")
+        elif how == "dropped":
+            job_rows.lay_down(connection, job)
+            assert job_rows.drop(connection, job.id, STAMP)
+        else:
+            connection.execute(update(LEASES).values(expires=0))
+            assert len(job_rows.recover(connection, STAMP, attempts=1, wait=0)) == 1
+        (found,) = run_log.recent(connection)
+        assert (found.status, found.finished_at) == ("interrupted", STAMP)
+
+
 def test_lists_of_jobs(store: Store) -> None:
     with store.writing() as connection:
         for number in range(6):
@@ -126,6 +149,15 @@ def test_runs_under_way_are_found_without_looking_at_all_that_ever_ran(
         run_log.begin(connection, "import", {}, STAMP)
     assert "runs_by_status" in asked[0]
     store.close()
+
+
+def test_what_cannot_be_taken_is_told_and_the_worker_stays(caplog: pytest.LogCaptureFixture) -> None:
+    runner = mock.Mock()
+    runner.run_next.side_effect = KeyError("a person's name")
+    Sweep(runner, None).work()
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "KeyError" in said
+    assert "person" not in said
 
 
 def test_threads_leave_the_search_for_circles_as_the_first_found_it() -> None:
