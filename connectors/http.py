@@ -677,15 +677,15 @@ class Network:
         client = self._idle.pop() if self._idle else self._connect()
         try:
             async with asyncio.timeout(self._patience.total):
-                return await self._exchange(client, request, headers)
+                answer = await self._exchange(client, request, headers)
         except TimeoutError:
             raise UnavailableError(f"{where}: no whole answer within {self._patience.total:g} s") from None
         except httpx.TimeoutException as error:
             raise UnavailableError(f"{where}: no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             raise UnavailableError(f"{where}: the connection failed ({_why(error)})") from None
-        finally:
-            self._idle.append(client)
+        self._idle.append(client)  # only now: one that was stopped midway may keep its only connection taken for good
+        return answer
 
     def converse(
         self, request: Request, headers: Mapping[str, str]

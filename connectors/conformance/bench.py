@@ -335,7 +335,10 @@ def keep_days(place: Institution, since: date, until: date) -> None:
 
 @contextmanager
 def _listening() -> Iterator[list[str]]:
-    """Collects what is logged: everything of ours, and of the libraries what is not for their own developers."""
+    """Collects what is logged: everything of ours, and of the libraries what is not for their own developers.
+
+    Who else hears what is logged hears no more of it than before.
+    """
     log: list[str] = []
 
     class Listener(logging.Handler):
@@ -344,17 +347,23 @@ def _listening() -> Iterator[list[str]]:
                 log.append(f"{record.name}: {record.getMessage()}")
 
     listener = Listener()
+    root = logging.getLogger("")
+    others = {handler: handler.level for handler in root.handlers}
+    for handler, level in others.items():
+        handler.setLevel(max(level, root.level))
     levels = {name: logging.getLogger(name).level for name in ("", "svod", "connectors")}
-    logging.getLogger("").addHandler(listener)
-    logging.getLogger("").setLevel(logging.INFO)
+    root.addHandler(listener)
+    root.setLevel(logging.INFO)
     for name in ("svod", "connectors"):
         logging.getLogger(name).setLevel(logging.DEBUG)
     try:
         yield log
     finally:
-        logging.getLogger("").removeHandler(listener)
+        root.removeHandler(listener)
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+        for handler, level in others.items():
+            handler.setLevel(level)
 
 
 class Changing:

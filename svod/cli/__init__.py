@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from importlib import import_module
-from typing import Any, NoReturn
+from types import FrameType
 
 from svod import DISTRIBUTION
 
@@ -21,9 +21,15 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def _stop(*_: Any) -> NoReturn:
-    """A service manager's wish is heard like Ctrl-C: what is held (a source, a session, a child) is given back."""
-    raise KeyboardInterrupt
+def _stop(number: int, place: FrameType | None) -> None:
+    """A service manager's wish is heard like Ctrl-C: what is held (a source, a session, a child) is given back.
+
+    While an event loop runs Ctrl-C cancels its task; an exception here could strike in the middle of any line.
+    """
+    interrupt = signal.getsignal(signal.SIGINT)
+    if not callable(interrupt):  # it is ignored, as by jobs in the background of a script
+        raise KeyboardInterrupt
+    interrupt(number, place)
 
 
 def _check_packages() -> None:

@@ -77,6 +77,36 @@ def ask(made: Session, path: str = "/x", **more: Any) -> Answer:
     return asyncio.run(go())
 
 
+@pytest.mark.parametrize("stopped", [asyncio.CancelledError, KeyboardInterrupt])
+def test_a_client_that_was_stopped_midway_is_not_used_again(stopped: type[BaseException], monkeypatch: Any) -> None:
+    """Its connection may stay taken, and a sign-out over it would wait in vain."""
+    used: list[httpx.AsyncClient] = []
+
+    async def send(self: httpx.AsyncClient, outgoing: httpx.Request, **_: Any) -> httpx.Response:
+        used.append(self)
+        if len(used) == 1:
+            raise stopped
+        return httpx.Response(200, json={}, request=outgoing)
+
+    monkeypatch.setattr(httpx.AsyncClient, "send", send)
+
+    async def go() -> None:
+        made = session()
+        try:
+            await made.get("/a")
+        except stopped:
+            await made.get("/b")
+            await made.get("/c")
+        finally:
+            await made.close()
+        first, second, third = used
+        assert first is not second is third
+        assert first.is_closed
+        assert second.is_closed
+
+    asyncio.run(go())
+
+
 class TestOneExchange:
     @respx.mock
     def test_gives_the_answer_with_where_it_came_from(self, tmp_path: Path) -> None:

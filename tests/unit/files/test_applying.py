@@ -237,6 +237,25 @@ def test_a_timetable_of_a_whole_term_is_spread_over_its_school_days(
     assert {(r.number, r.room) for r in records(batch, "lessons")} == {(2, "3")}
 
 
+@pytest.mark.parametrize(
+    ("cell", "subject", "room", "teacher"),
+    [
+        ("Алгебра", "Алгебра", None, None),
+        ("Алгебра, каб. 12", "Алгебра", "12", None),
+        ("Алгебра (каб. 12)", "Алгебра", "12", None),
+        ("Алгебра\nкаб.12а", "Алгебра", "12а", None),
+        ("Алгебра (кабинет № 12)", "Алгебра", "12", None),
+        ("Основы кабаре, ауд. 3-1, Эталонов А.П.", "Основы кабаре", "3-1", "staff:Эталонов А. П."),
+    ],
+)
+def test_how_a_cell_of_a_timetable_is_written(cell: str, subject: str, room: Any, teacher: Any) -> None:
+    layout: dict[str, Any] = tomllib.loads(Path("config/layouts/timetable-week.toml").read_text(encoding="utf-8"))
+    grid = [["Неделя: с 07.09.2026 по 12.09.2026"], ["День", "Урок", "7А"], ["Вт", 2, cell]]
+    (batch,) = made(layout, grid)
+    (lesson,) = records(batch, "lessons")
+    assert (lesson.course, lesson.room, lesson.teacher) == (f"2026/2027:7А:{subject}", room, teacher)
+
+
 def test_a_lesson_of_every_other_week() -> None:
     layout: dict[str, Any] = tomllib.loads(Path("config/layouts/timetable-week.toml").read_text(encoding="utf-8"))
     grid = [["Период: с 01.09.2026 по 27.09.2026"], ["День", "Пара", "Неделя", "ИС-21"], ["Чт", 1, "числитель", "Физика"], [None, None, "знаменатель", "Химия"], ["Пт", 1, None, "История"]]  # fmt: skip

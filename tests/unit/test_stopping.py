@@ -1,0 +1,47 @@
+"""How the command line hears a service manager's wish to end."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from svod.cli import _stop
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, _stop)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_running_task_is_cancelled_and_may_give_back_what_it_holds() -> None:
+    given_back = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)  # in the middle of a step
+            given_back.append("the step was ended")
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            given_back.append("the session")
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(work())
+    assert given_back == ["the step was ended", "the session"]
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("interrupt", [signal.default_int_handler, signal.SIG_IGN])
+def test_without_a_running_task_it_stops_at_once(interrupt: signal.Handlers) -> None:
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
