@@ -35,9 +35,12 @@ def given(path: Path, tree: ast.Module) -> Iterator[ast.expr]:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=whose), attr=name), args=args):
                 if (whose, name) in telling:
                     yield args[telling[whose, name]]
-            case ast.Dict(keys=keys, values=values) if {"code", "message"} <= {
-                k.value for k in keys if isinstance(k, ast.Constant)
-            }:
+            case ast.Call(func=ast.Name(id="_Failed"), args=[value, *_]):  # of a job
+                yield value
+            case ast.Dict(keys=keys, values=values) if any(
+                pair <= {k.value for k in keys if isinstance(k, ast.Constant)}
+                for pair in ({"code", "message"}, {"code", "reason"})
+            ):
                 yield next(
                     v for k, v in zip(keys, values, strict=True) if isinstance(k, ast.Constant) and k.value == "code"
                 )
