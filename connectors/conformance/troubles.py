@@ -51,8 +51,7 @@ def faults(bench: Bench) -> Iterator[str]:
 def slow_drip(bench: Bench) -> Iterator[str]:
     """An answer that drips for ever is given up, and asked for again."""
     slow = replace(QUICK, read=2.5, total=3)  # a busy machine may take a second for an honest answer
-    faults = Faults(kinds=("slow drip",), every=min(9, _midway(bench)), most=1)
-    trial = bench.read(window=A_WEEK, faults=faults, patience=slow)
+    trial = bench.read(window=A_WEEK, faults=Faults(kinds=("slow drip",), every=5, most=1), patience=slow)
     if "slow drip" not in trial.visits.failed:
         yield "too few requests to try it on"
     yield from same_as_untroubled(trial, bench)

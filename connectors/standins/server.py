@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import logging
 import random
 import socket
 import threading
@@ -261,7 +262,13 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """A connection that was closed because it was told to be is none."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], ConnectionAbortedError)
+
+
 def _config(app: ASGIApp) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     return uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, date_header=False
     )
