@@ -17,6 +17,10 @@ PRODUCTS = [
 ]
 
 
+SAME = {"mosreg/portal"}
+"""Products that are read by the module of another one, under another brand."""
+
+
 @cache
 def bench(name: str, product: str) -> Bench:
     return Bench(name, product)
@@ -24,10 +28,15 @@ def bench(name: str, product: str) -> Bench:
 
 def cases() -> list[object]:
     return [
-        pytest.param(name, product, check, id=f"{name}/{product} {check}")
+        pytest.param(name, product, check, id=f"{name}/{product} {check}", marks=_marks(f"{name}/{product}", check))
         for name, product in PRODUCTS
         for check in CHECKS
     ]
+
+
+def _marks(product: str, check: Check) -> list[pytest.MarkDecorator]:
+    """What is read by the module of another product need not be tried in every respect each time (make test-soak)."""
+    return [pytest.mark.soak] if product in SAME and check.tier != "bronze" else []
 
 
 @pytest.mark.parametrize(("name", "product", "check"), cases())

@@ -328,7 +328,7 @@ def _run(machine: type[StoreMachine], examples: int) -> None:
 def test_store_machine_on_sqlite(tmp_path: Path) -> None:
     template = tmp_path / "empty.db"
     Store(f"sqlite:///{template}").close()
-    _run(type("OnSqlite", (StoreMachine,), {"template": template}), 30)
+    _run(type("OnSqlite", (StoreMachine,), {"template": template}), 20)
 
 
 def test_store_machine_on_postgresql(postgres_url: str) -> None:
