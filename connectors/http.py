@@ -18,6 +18,7 @@ import re
 import socket
 import ssl
 import time
+import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,6 +63,13 @@ _LONG: Final = 10.0
 _UNREAD: Final = object()
 
 USER_AGENT: Final = "svod/0.1 (read-only journal hub)"
+
+_HEADERS: Final = {
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json, text/plain, */*",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +310,7 @@ class Session:
         self._signed_in = sender.offline
         self._no_way_in: ConnectorError | None = None
         self._times_signed_in = 0
-        self._has_served = False
+        self._served_in = 0
         self._has_answered = False
         self._last_good: tuple[Request, bool] | None = None
         self._trouble: UnavailableError | None = None
@@ -482,14 +490,14 @@ class Session:
                 break
             if self.offline:
                 raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
-            if refused is not None and not self._has_served:
+            if refused is not None and self._served_in < signed_in:  # signing in anew has helped nobody
                 break
             refused = signed_in
         if isinstance(fault, ExpiredError):
             raise SignInNeededError(f"{fault}, and again after signing in anew")
         if fault:
             raise fault
-        self._has_served = True
+        self._served_in = max(self._served_in, signed_in)
         if json and not self._archive.holds(answer.origin.sha256):
             answer.json()  # an answer that is cut off may come whole the next time
         return answer
@@ -524,7 +532,6 @@ class Session:
                         self._no_way_in = error
                     raise
                 self._signed_in = True
-                self._has_served = False
                 self._times_signed_in += 1
             return self._times_signed_in
 
@@ -543,6 +550,9 @@ class Session:
                 limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
                 raise
         self._has_answered = True
+        await asyncio.sleep(
+            0
+        )  # who waits for this place sends first: reading this can be done while theirs are under way
         if answer.status >= 500:
             self._trouble = UnavailableError(f"the portal answers {answer.status}")
             limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
@@ -635,9 +645,10 @@ def _flat(params: Params | None) -> tuple[tuple[str, str], ...]:
 
 
 class Network:
-    """Sends requests to a portal's address, each connection a client of its own; how many there are the limit decides.
+    """Sends requests to a portal's address over as many connections as the limit lets be used at once.
 
-    One httpx client's pool is searched at every request; clients with one connection each have nothing to search.
+    Each connection is a transport of httpx of its own, spoken to directly: what one portal needs of a client is a base
+    address, headers and cookies, and a client's pool is searched at every request.
     """
 
     offline = False
@@ -657,9 +668,11 @@ class Network:
         self._clock = clock
         self._transport = transport
         self._jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(rfc2965=False))
-        self._idle: list[httpx.AsyncClient] = []
-        self._all: list[httpx.AsyncClient] = []
+        self._cookies = httpx.Cookies(self._jar)
+        self._idle: list[httpx.AsyncBaseTransport] = []
+        self._all: list[httpx.AsyncBaseTransport] = []
         self._verify = _trust(ca_bundle)
+        self._extensions = {"timeout": httpx.Timeout(self._patience.read, connect=self._patience.connect).as_dict()}
         self.host = urlsplit(base_url).netloc
 
     @property
@@ -674,28 +687,24 @@ class Network:
                 raise SourceConfigError(
                     f"{where}: the header {name} holds a character that no header may; copy the secrets of auth anew"
                 )
-        client = self._idle.pop() if self._idle else self._connect()
+        connection = self._idle.pop() if self._idle else self._connect()
         try:
             async with asyncio.timeout(self._patience.total):
-                answer = await self._exchange(client, request, headers)
+                answer = await self._exchange(connection, request, headers)
         except TimeoutError:
             raise UnavailableError(f"{where}: no whole answer within {self._patience.total:g} s") from None
         except httpx.TimeoutException as error:
             raise UnavailableError(f"{where}: no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             raise UnavailableError(f"{where}: the connection failed ({_why(error)})") from None
-        self._idle.append(client)  # only now: one that was stopped midway may keep its only connection taken for good
+        self._idle.append(connection)  # only now: one that was stopped midway may be taken for good
         return answer
 
     def converse(
         self, request: Request, headers: Mapping[str, str]
     ) -> contextlib.AbstractAsyncContextManager[Conversation]:
         """A web socket at the portal's address, with the cookies that it has set."""
-        if not self._idle:
-            self._idle.append(self._connect())
-        asked = self._idle[-1].build_request(
-            "GET", self._base + request.path, params=list(request.params) or None, headers=dict(headers)
-        )
+        asked = self._outgoing(request, headers)
         taken = {"host", "accept", "accept-encoding", "connection"}
         given = {name: value for name, value in asked.headers.items() if name not in taken}
         address = re.sub("^http", "ws", str(asked.url))
@@ -703,30 +712,34 @@ class Network:
             address, f"socket {request.path}", given, verify=self._verify, within=self._patience.connect
         )
 
-    def _connect(self) -> httpx.AsyncClient:
-        patience = self._patience
-        client = httpx.AsyncClient(
+    def _connect(self) -> httpx.AsyncBaseTransport:
+        connection = self._transport or httpx.AsyncHTTPTransport(
             verify=self._verify,
-            cookies=self._jar,
-            follow_redirects=False,
-            timeout=httpx.Timeout(patience.read, connect=patience.connect),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json, text/plain, */*"},
-            transport=self._transport,
+            proxy=_proxy(self._base),
         )
-        self._all.append(client)
-        return client
+        self._all.append(connection)
+        return connection
 
-    async def _exchange(self, client: httpx.AsyncClient, request: Request, headers: Mapping[str, str]) -> Answer:
-        outgoing = client.build_request(
+    def _outgoing(self, request: Request, headers: Mapping[str, str]) -> httpx.Request:
+        query = f"?{urlencode(request.params)}" if request.params else ""
+        outgoing = httpx.Request(
             request.method,
-            self._base + request.path,
-            params=list(request.params) or None,
+            self._base + request.path + query,
             json=request.json,
             data=request.form,
-            headers=dict(headers),
+            headers={**_HEADERS, **headers},
+            extensions=self._extensions,
         )
-        response = await client.send(outgoing, stream=True)
+        if len(self._jar):
+            self._cookies.set_cookie_header(outgoing)
+        return outgoing
+
+    async def _exchange(
+        self, connection: httpx.AsyncBaseTransport, request: Request, headers: Mapping[str, str]
+    ) -> Answer:
+        outgoing = self._outgoing(request, headers)
+        response = await connection.handle_async_request(outgoing)
         try:
             parts: list[bytes] = []
             size = 0
@@ -741,14 +754,30 @@ class Network:
             await response.aclose()
         body = b"".join(parts)
         origin = Origin(request.signature, digest(body), len(body), self._clock().isoformat())
-        lower = {k.lower(): v for k, v in response.headers.items()}
-        return Answer(response.status_code, lower, body, origin, dict(response.cookies))
+        said = dict(response.headers)  # names in lower case
+        return Answer(response.status_code, said, body, origin, self._cookies_of(response, outgoing))
+
+    def _cookies_of(self, response: httpx.Response, outgoing: httpx.Request) -> Mapping[str, str]:
+        if "set-cookie" not in response.headers:
+            return {}
+        response.request = outgoing  # by whose address a cookie's is judged
+        self._cookies.extract_cookies(response)
+        return dict(response.cookies)
 
     async def close(self) -> None:
-        for client in self._all:
-            await client.aclose()
+        for connection in self._all:
+            await connection.aclose()
         self._all.clear()
         self._idle.clear()
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address, as curl and others read it: `HTTPS_PROXY`, `NO_PROXY` …"""
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def may_be_sent(value: str) -> bool:

@@ -78,17 +78,22 @@ def ask(made: Session, path: str = "/x", **more: Any) -> Answer:
 
 
 @pytest.mark.parametrize("stopped", [asyncio.CancelledError, KeyboardInterrupt])
-def test_a_client_that_was_stopped_midway_is_not_used_again(stopped: type[BaseException], monkeypatch: Any) -> None:
-    """Its connection may stay taken, and a sign-out over it would wait in vain."""
-    used: list[httpx.AsyncClient] = []
+def test_a_connection_that_was_stopped_midway_is_not_used_again(stopped: type[BaseException], monkeypatch: Any) -> None:
+    """It may stay taken, and a sign-out over it would wait in vain."""
+    used: list[httpx.AsyncHTTPTransport] = []
+    closed: list[httpx.AsyncHTTPTransport] = []
 
-    async def send(self: httpx.AsyncClient, outgoing: httpx.Request, **_: Any) -> httpx.Response:
+    async def handle(self: httpx.AsyncHTTPTransport, _: httpx.Request) -> httpx.Response:
         used.append(self)
         if len(used) == 1:
             raise stopped
-        return httpx.Response(200, json={}, request=outgoing)
+        return httpx.Response(200, json={})
 
-    monkeypatch.setattr(httpx.AsyncClient, "send", send)
+    async def aclose(self: httpx.AsyncHTTPTransport) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", aclose)
 
     async def go() -> None:
         made = session()
@@ -101,10 +106,37 @@ def test_a_client_that_was_stopped_midway_is_not_used_again(stopped: type[BaseEx
             await made.close()
         first, second, third = used
         assert first is not second is third
-        assert first.is_closed
-        assert second.is_closed
+        assert closed == [first, second]
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize(("bypass", "through_it"), [("", True), ("127.0.0.1", False)])
+def test_the_proxy_of_the_environment_is_used(bypass: str, through_it: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().partition("\r\n")[0])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1")
+        writer.close()
+
+    async def go() -> None:
+        server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+        async with server:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            monkeypatch.setenv("no_proxy", bypass)
+            made = session("http://127.0.0.1:9")
+            try:
+                assert (await made.get("/x", {"a": "б в"})).json() == 1
+            finally:
+                await made.close()
+
+    if through_it:
+        asyncio.run(go())
+        assert asked == ["GET http://127.0.0.1:9/x?a=%D0%B1+%D0%B2 HTTP/1.1"]
+    else:
+        with pytest.raises(UnavailableError, match="connection refused"):
+            asyncio.run(go())
 
 
 class TestOneExchange:
@@ -148,6 +180,26 @@ class TestOneExchange:
         with pytest.raises(error):
             ask(session())
         assert route.call_count == 1
+
+    @respx.mock
+    def test_cookies_that_the_portal_sets_come_back_to_it(self) -> None:
+        first = httpx.Response(
+            200, json=1, headers=[("Set-Cookie", "sid=a1; Path=/"), ("Set-Cookie", "unit=7; Path=/x")]
+        )
+        route = respx.get(f"{BASE}/x").mock(side_effect=[first, httpx.Response(200, json=2)])
+
+        async def go() -> Answer:
+            made = session()
+            try:
+                answer = await made.get("/x")
+                await made.get("/x")
+                return answer
+            finally:
+                await made.close()
+
+        assert asyncio.run(go()).cookies == {"sid": "a1", "unit": "7"}
+        came = [call.request.headers.get("cookie", "") for call in route.calls]
+        assert [sorted(x.split("; ")) for x in came] == [[""], ["sid=a1", "unit=7"]]
 
     @respx.mock
     def test_too_large_an_answer_is_refused(self) -> None:
