@@ -257,6 +257,7 @@ class Intake:
         if not all(indexes[e].knows_all(hashes) for e, hashes in lines.items()):
             return False
         for entity, hashes in lines.items():
+            self._state.turn_to(entity)
             _, met = indexes[entity].meet(hashes)
             self._state.counts[entity].update(received=met, unchanged=met)
         return True

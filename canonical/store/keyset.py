@@ -8,10 +8,15 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from canonical.store.shelf import is_shelved, put_back, shelved
+
 Packed = NDArray[np.uint64]
 
 _YOUNG = 131_072
 _LARGEST = 2_097_152
+
+_SMALL = 131_072
+"""Keys that are not worth a file."""
 
 
 class KeySet:
@@ -77,6 +82,14 @@ class KeySet:
         new = other[~self._found(other)]
         self._push(new)
         return len(new)
+
+    def rest(self) -> None:
+        """The set will not be asked for a while: what of it is large is kept on the disk."""
+        self._settle()
+        for n, part in enumerate(self._parts):
+            if len(part) > _SMALL and not is_shelved(part):
+                self._parts[n] = shelved([part], np.uint64)
+            put_back(self._parts[n])
 
     def pack(self) -> bytes:
         """The set as bytes, eight a key, sorted."""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from canonical.store.shelf import put_back, shelved
 from canonical.tables import ROWS
+
+_MANY: Final = 50_000
+
+_MET: Final = np.uint8(1)
+_REPLACED: Final = np.uint8(2)
+"""What a run has found out of a line that stood when it began."""
 
 Hashes = NDArray[np.int64]
 
@@ -26,15 +33,15 @@ def line_hashes(lines: Sequence[bytes], salt: int) -> Hashes:
 class LineIndex:
     """The hashes of the lines whose records stand in the store, and which of them a run has come upon.
 
-    Ten bytes a line. A line whose record has been replaced in this run is not known any more.
+    Nine bytes a line, on the disk while others are asked. A line whose record has been replaced in this run is not known
+    any more.
     """
 
     def __init__(self, hashes: Hashes | None = None) -> None:
         """Takes over the array of hashes, and sorts it."""
         self._hashes = hashes if hashes is not None else np.empty(0, dtype=np.int64)
         self._hashes.sort()
-        self._met = np.zeros(len(self._hashes), dtype=bool)
-        self._replaced = np.zeros(len(self._hashes), dtype=bool)
+        self._fate = _zeros(len(self._hashes))
 
     @classmethod
     def load(cls, connection: Connection, source: int, entity: str) -> LineIndex:
@@ -43,19 +50,20 @@ class LineIndex:
         rows = f'FROM "{table}" WHERE "source" = {source:d} AND "removed" IS NULL AND "line" IS NOT NULL'
         driver: Any = connection.connection.driver_connection  # a result's rows would take most of the time
         if connection.dialect.name == "sqlite":
-            return cls(_sqlite_numbers(driver.execute(f'SELECT "line" {rows}')))
+            return cls(shelved(_sqlite_numbers(driver.execute(f'SELECT "line" {rows}')), np.int64))
         # a row for each batch that brought lines, not one for each line
         packed = f'SELECT string_agg(int8send("line"), \'\'::bytea) {rows} GROUP BY "since"'
         with driver.cursor() as cursor, cursor.copy(f"COPY ({packed}) TO STDOUT (FORMAT BINARY)") as copy:
             copy.set_types(["bytea"])
-            parts = [np.frombuffer(body, dtype=">i8").astype(np.int64) for (body,) in copy.rows()]
-        return cls(_joined(parts))
+            return cls(
+                shelved((np.frombuffer(body, dtype=">i8").astype(np.int64) for (body,) in copy.rows()), np.int64)
+            )
 
     def meet(self, hashes: Hashes) -> tuple[NDArray[np.bool_], int]:
         """Which of these lines are known, and how many of those the run had not met before."""
         known, places = self._find(hashes)
-        new = np.unique(places[known & ~self._met[places]]) if len(self._hashes) else places[:0]
-        self._met[new] = True
+        new = np.unique(places[known & (self._fate[places] & _MET == 0)]) if len(self._hashes) else places[:0]
+        self._fate[new] |= _MET
         return known, len(new)
 
     def knows_all(self, hashes: Hashes) -> bool:
@@ -66,37 +74,33 @@ class LineIndex:
     def has_met(self, hash_: int) -> bool:
         """Whether the run has come upon this line, and its record still stands."""
         known, places = self._find(np.array([hash_], dtype=np.int64))
-        return bool(known[0] and self._met[places[0]])
+        return bool(known[0] and self._fate[places[0]] & _MET)
 
     def forget(self, hashes: Iterable[int]) -> None:
         """The records of these lines have been replaced."""
         known, places = self._find(np.fromiter(hashes, dtype=np.int64))
-        self._replaced[places[known]] = True
+        self._fate[places[known]] |= _REPLACED
 
     def has_unmet(self) -> bool:
         """Whether a line that stood when the run began has neither come again nor been replaced."""
-        return not bool((self._met | self._replaced).all())
+        return not bool(self._fate.all())
+
+    def rest(self) -> None:
+        """The lines will not be asked for a while."""
+        put_back(self._hashes)
+        put_back(self._fate)
 
     def _find(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
         if not len(self._hashes):
             return np.zeros(len(hashes), dtype=bool), np.zeros(len(hashes), dtype=np.intp)
         places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
-        return (self._hashes[places] == hashes) & ~self._replaced[places], places
+        return (self._hashes[places] == hashes) & (self._fate[places] & _REPLACED == 0), places
 
 
-def _sqlite_numbers(rows: sqlite3.Cursor) -> Hashes:
-    parts = []
-    while some := rows.fetchmany(50_000):
-        parts.append(np.fromiter(chain.from_iterable(some), dtype=np.int64, count=len(some)))
-    return _joined(parts)
+def _sqlite_numbers(rows: sqlite3.Cursor) -> Iterator[Hashes]:
+    while some := rows.fetchmany(_MANY):
+        yield np.fromiter(chain.from_iterable(some), dtype=np.int64, count=len(some))
 
 
-def _joined(parts: list[Hashes]) -> Hashes:
-    """The parts one after another; each is let go of as soon as it has been copied."""
-    joined = np.empty(sum(map(len, parts)), dtype=np.int64)
-    end = len(joined)
-    while parts:
-        part = parts.pop()
-        joined[end - len(part) : end] = part
-        end -= len(part)
-    return joined
+def _zeros(count: int) -> NDArray[np.uint8]:
+    return shelved((np.zeros(min(_MANY, count - n), dtype=np.uint8) for n in range(0, count, _MANY)), np.uint8)

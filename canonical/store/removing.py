@@ -29,6 +29,7 @@ def vanished(connection: Connection, state: State, brake: Brake) -> Iterator[tup
     for scope, origin in state.scopes:
         shapes[scope.entity, scope.selector, scope.axis].append((scope, origin))
     for entity in ENTITIES:
+        state.turn_to(entity)
         if not _may_have_lost(state, entity):
             continue
         gone: set[str] = set()

@@ -21,7 +21,7 @@ from canonical.tables import ROWS
 COUNTS: Final = ("received", "inserted", "updated", "unchanged", "quarantined", "removed", "revived", "released")
 """The columns of the ledger."""
 
-_MOST_LIVE: Final = 200_000
+_MOST_LIVE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,19 @@ class State:
     unreadable: set[str] = field(default_factory=set)
     hidden: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     first_batch: int | None = None
+    _at: str = ""
+
+    def turn_to(self, entity: str) -> None:
+        """Lines of this entity come now; what is known of the others' lies on the disk meanwhile."""
+        if entity == self._at:
+            return
+        self._at = entity
+        for name in self.seen:
+            if name != entity:
+                self.seen[name].rest()
+        for name in self.lines:
+            if name != entity:
+                self.lines[name].rest()
 
     def line_index(self, connection: Connection, entity: str) -> LineIndex:
         """The lines of an entity that are known."""

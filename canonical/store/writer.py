@@ -113,6 +113,7 @@ class BatchWriter:
     def _take_lines(self, lines: Lines, origin: int | None) -> list[Reject]:
         """Reads the lines that are not known; gives what among them is no record."""
         entity = lines.entity
+        self.state.turn_to(entity)
         if lines.ready and self._insert_ready(entity, lines.ready, origin):
             return []
         index = self.state.line_index(self.connection, entity)
