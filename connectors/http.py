@@ -771,13 +771,26 @@ class Network:
         self._idle.clear()
 
 
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address, as curl and others read it: `HTTPS_PROXY`, `NO_PROXY` …"""
+def _proxy(url: str) -> httpx.Proxy | None:
+    """The proxy that the environment names for an address, as curl and others read it: `HTTPS_PROXY`, `NO_PROXY` …
+
+    Raises:
+        SourceConfigError: it is none that can be used. What it says is not shown: it may hold a password.
+
+    """
     parts = urlsplit(url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
     proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    name = parts.scheme if parts.scheme in proxies else "all"
+    if not proxies.get(name) or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    said = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
+    try:
+        proxy = httpx.Proxy(said)
+    except (ValueError, httpx.InvalidURL):
+        proxy = None
+    if proxy is None or proxy.url.scheme not in {"http", "https"} or not proxy.url.host:
+        raise SourceConfigError(f"{name.upper()}_PROXY in the environment: write http://HOST:PORT")
+    return proxy
 
 
 def may_be_sent(value: str) -> bool:

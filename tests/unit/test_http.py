@@ -139,6 +139,13 @@ def test_the_proxy_of_the_environment_is_used(bypass: str, through_it: bool, mon
             asyncio.run(go())
 
 
+@pytest.mark.parametrize("proxy", ["ftp://u:hush@host", "http://", "socks5://127.0.0.1:1", "http://host:port"])
+def test_a_proxy_that_cannot_be_used_is_told_and_not_shown(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(SourceConfigError, match=r"^HTTPS_PROXY in the environment: write http://HOST:PORT$"):
+        ask(session())
+
+
 class TestOneExchange:
     @respx.mock
     def test_gives_the_answer_with_where_it_came_from(self, tmp_path: Path) -> None:
