@@ -73,9 +73,8 @@ class Ready:
     """Records of one entity, in the form in which they are inserted when none of them is known.
 
     `rows` is marshalled: a list of tuples of `fields` (which begin with the key; no record has another), the content hash
-    and the line hash. `keys` and `lines`
-    are packed arrays of 64-bit hashes of the keys and of the lines; `refs` holds, by field, the keys that records point
-    at, `named` their own keys, if other entities point at such records.
+    and the line hash. `keys` and `lines` are packed arrays of 64-bit hashes of the keys and of the lines; `refs` holds, by
+    field, the keys that records point at.
     """
 
     count: int
@@ -84,7 +83,6 @@ class Ready:
     keys: bytes
     lines: bytes
     refs: dict[str, set[str]]
-    named: list[str]
 
 
 @dataclass(slots=True)

@@ -12,13 +12,10 @@ from canonical.store.bulk import BULK, content_hashes
 from canonical.store.keyset import hashed
 from canonical.store.lines import Hashes
 
-_POINTED_AT = frozenset(f.ref.entity for e in ENTITIES.values() for f in e.fields if f.ref)
-
 
 def make_ready(entity: str, records: Sequence[Record], lines: Hashes) -> Ready | None:
     """Records in canonical form, each of one line, as they are inserted; null if two have the same key."""
-    names = [r.key for r in records]
-    keys = hashed(names)
+    keys = hashed([r.key for r in records])
     keys.sort()
     if bool((keys[1:] == keys[:-1]).any()):
         return None
@@ -30,5 +27,4 @@ def make_ready(entity: str, records: Sequence[Record], lines: Hashes) -> Ready |
         pointed = set(map(attrgetter(field.name), records))
         pointed.discard(None)
         refs[field.name] = set().union(*pointed) if field.kind is tuple else pointed
-    named = names if entity in _POINTED_AT else []
-    return Ready(len(names), tuple(filled), marshal.dumps(rows), keys.tobytes(), lines.tobytes(), refs, named)
+    return Ready(len(records), tuple(filled), marshal.dumps(rows), keys.tobytes(), lines.tobytes(), refs)

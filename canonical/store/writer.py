@@ -145,13 +145,12 @@ class BatchWriter:
         """Inserts records of which nothing is known yet, all at once; false if that is not so simple."""
         if not self._may_insert_all(entity):
             return False
-        if any(self._lacking(f, ready.refs[f.name]) for f in ENTITIES[entity].refs):
+        if any(self._lacking(entity, f, ready.refs[f.name]) for f in ENTITIES[entity].refs):
             return False
         if not self.state.seen[entity].add_if_new(ready.keys):
             return False
         rows = marshal.loads(ready.rows)  # noqa: S302 - made by a process of our own
         BULK[entity].insert_new(self.connection, self.state.source, ready.fields, rows, self.number, origin)
-        self.state.note_live(entity, ready.named)
         self.line_hashes[entity].append(np.frombuffer(ready.lines, dtype=np.int64))
         self._count(entity, "received", ready.count)
         self._count(entity, "inserted", ready.count)
@@ -339,7 +338,7 @@ class BatchWriter:
         if not arrivals:
             return [], []
         records = [a.record for a in arrivals]
-        missing = {f.name: self._missing(f, records) for f in ENTITIES[entity].refs}
+        missing = {f.name: self._missing(entity, f, records) for f in ENTITIES[entity].refs}
         for field in ENTITIES[entity].refs:
             if field.ref and not field.ref.required and missing[field.name]:
                 self.state.drift[Drift("unresolved_reference", entity, field.name)] += len(missing[field.name])
@@ -348,18 +347,23 @@ class BatchWriter:
             return list(arrivals), []
         return _by_readiness(entity, arrivals, required, missing)
 
-    def _missing(self, field: Field, records: Sequence[Record]) -> set[str]:
+    def _missing(self, entity: str, field: Field, records: Sequence[Record]) -> set[str]:
         """The keys that a reference field of records points at and under which nothing stands."""
         values = set(map(attrgetter(field.name), records))
         values.discard(None)
-        return self._lacking(field, set().union(*values) if field.kind is tuple else values)
+        return self._lacking(entity, field, set().union(*values) if field.kind is tuple else values)
 
-    def _lacking(self, field: Field, keys: set[str]) -> set[str]:
+    def _lacking(self, entity: str, field: Field, keys: set[str]) -> set[str]:
         assert field.ref  # noqa: S101 - called for references only
         target = field.ref.entity
         wanted = keys - self.state.live[target]
         if not wanted:
             return wanted
+        if target != entity and self._may_insert_all(
+            target
+        ):  # what stands there has come in this run, and all of that stands
+            asked = list(wanted)
+            return {k for k, there in zip(asked, self.state.seen[target].holds(asked), strict=True) if not there}
         found = BULK[target].live(self.connection, self.state.source, sorted(wanted))
         self.state.note_live(target, found)
         return wanted - found

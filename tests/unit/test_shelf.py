@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonical.store import keyset
@@ -21,6 +21,7 @@ from canonical.store.shelf import is_shelved, put_back, shelved
 NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=40)
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS, max_size=6))
 def test_a_shelved_array_holds_what_was_put_into_it_and_what_is_written_later(parts: list[list[int]]) -> None:
     made = shelved((np.array(p, dtype=np.int64) for p in parts), np.int64)
@@ -32,6 +33,7 @@ def test_a_shelved_array_holds_what_was_put_into_it_and_what_is_written_later(pa
     assert made.tolist() == sorted(all_)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(st.text(max_size=3), max_size=20), st.booleans()), max_size=10))
 def test_a_set_of_keys_is_the_same_after_a_rest(blocks: list[tuple[list[str], bool]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -48,6 +50,7 @@ def test_a_set_of_keys_is_the_same_after_a_rest(blocks: list[tuple[list[str], bo
         assert len(KeySet(keys.pack())) == len(model)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), max_size=20), st.lists(st.tuples(st.sampled_from("mfr"), st.integers(0, 30))))
 def test_lines_are_known_until_their_records_are_replaced(stood: list[int], told: list[tuple[str, int]]) -> None:
     index = LineIndex(shelved([np.array(sorted(set(stood)), dtype=np.int64)], np.int64))
