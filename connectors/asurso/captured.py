@@ -18,7 +18,8 @@ from canonical.batch import Batch
 from canonical.coverage import Selector
 from canonical.entities import Course, Enrolment, Group, Record, Subject
 from canonical.years import AcademicYear
-from connectors.asurso.client import Client, all_of
+from connectors.asking import attempt
+from connectors.asurso.client import Client
 from connectors.asurso.connector import SpoConnector, read_or_none
 from connectors.asurso.coverage import Found, Progress
 from connectors.asurso.directory import Directory, by_number, id_of
@@ -106,7 +107,7 @@ class CapturedSpoConnector(SpoConnector):
     async def read(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, the groups of which anything was captured, then pages of gradebooks that no group names."""
         client = self._client
-        (students,) = await all_of([client.students()])
+        students = await attempt(client.students())
         lists = await self._lists(students)
         directory = Directory.of(
             students=read_or_none(lists.students),

@@ -13,10 +13,11 @@ from typing import TypeVar
 
 from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
+from connectors.asking import REFUSALS, attempt, together, unless_denied
 from connectors.asurso import mapper
 from connectors.asurso.cards import Cards
 from connectors.asurso.checks import check
-from connectors.asurso.client import Client, all_of, is_refusal, unless_denied
+from connectors.asurso.client import Client
 from connectors.asurso.coverage import Progress, of_everything
 from connectors.asurso.directory import Directory, by_number, id_of
 from connectors.asurso.group import GroupReading
@@ -105,7 +106,7 @@ class SpoConnector:
 
         With a student's or a parent's account: the days and marks of their own.
         """
-        (students,) = await all_of([self._client.students()])
+        students = await attempt(self._client.students())
         kept, own = own_students(self._context, self._client.manner.tenant)
         if kept and own:
             async for unit in own_rows(self._context, self._client, window, own, kept):
@@ -159,11 +160,11 @@ class SpoConnector:
 
         """
         client = self._client
-        needed = await all_of([client.employees(), client.groups(), client.journal_groups()])
+        needed = await together(attempt(a) for a in (client.employees(), client.groups(), client.journal_groups()))
         plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
-        adding = await all_of(unless_denied(ask) for ask in plans)
+        adding = await together(attempt(unless_denied(ask)) for ask in plans)
         for answer in (students, *needed, *adding):
-            if isinstance(answer, ConnectorError) and not is_refusal(answer):
+            if isinstance(answer, ConnectorError) and not isinstance(answer, REFUSALS):
                 raise answer
         departments, specialities, subjects, calendars = (a if isinstance(a, Answer) else None for a in adding)
         employees, groups, journals = needed

@@ -18,9 +18,10 @@ from canonical.batch import Batch, Drift, Origin
 from canonical.coverage import Axis, Scope, Selector
 from canonical.years import AcademicYear, Stretch
 from connectors.archive import digest
+from connectors.asking import REFUSALS, attempt, together, unless_denied
 from connectors.asurso.school import structure, wire
 from connectors.asurso.school.checks import GIVES, check
-from connectors.asurso.school.client import Client, Form, all_of, is_refusal, unless_denied
+from connectors.asurso.school.client import Client, Form
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenWork
 from connectors.asurso.school.finals import Around, period_marks
 from connectors.asurso.school.journal import Evidence, Home, Surroundings, Timetable, course_of, journal
@@ -40,7 +41,7 @@ from connectors.contract import (
     failed,
     ready,
 )
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
+from connectors.errors import ConnectorError, NotFoundError
 from connectors.http import Answer
 from connectors.wire import read_each
 
@@ -148,7 +149,9 @@ class Listing:
         client = self._client
         year = await client.year()
         types, init = await unless_denied(client.assignment_types()), await unless_denied(client.init())
-        classes, subjects, terms = await all_of([client.classes(), client.subjects(), client.terms()])
+        classes, subjects, terms = await together(
+            attempt(ask) for ask in (client.classes(), client.subjects(), client.terms())
+        )
         lists = Lists(year, _needed(classes), _needed(subjects), _needed(terms), types, init)
         if lists.staff_side:
             lists = replace(lists, pupils=await self._by_key(lists.class_ids, client.pupils))
@@ -163,14 +166,14 @@ class Listing:
 
     async def _by_key(self, keys: Iterable[str], ask: Any) -> dict[str, Answered]:
         wanted = list(keys)
-        answers: list[Answered] = await all_of(ask(key) for key in wanted)
+        answers: list[Answered] = await together(attempt(ask(key)) for key in wanted)
         return {key: _needed(answer) for key, answer in zip(wanted, answers, strict=True)}
 
     async def _taught(self, lists: Lists) -> dict[str, Answered]:
         if lists.staff_side:
             return await self._by_key(lists.class_ids, self._client.subject_groups)
         asks = [(number, next(iter(pupils))) for number, (_, pupils) in lists.own.items() if pupils]
-        answers: list[Answered] = await all_of(self._client.subject_groups(n, pupil) for n, pupil in asks)
+        answers: list[Answered] = await together(attempt(self._client.subject_groups(n, pupil)) for n, pupil in asks)
         return {number: answer for (number, _), answer in zip(asks, answers, strict=True)}
 
     async def _terms_of(self, lists: Lists) -> dict[str, Answered]:
@@ -179,7 +182,7 @@ class Listing:
         if year is None or len({t.kind for t in Terms(lists, year).all}) < 2:
             return {}
         ids = lists.class_ids
-        answers: list[Answered] = await all_of(self._client.terms_of(n, year.start, year.end) for n in ids)
+        answers: list[Answered] = await together(attempt(self._client.terms_of(n, year.start, year.end)) for n in ids)
         return dict(zip(ids, answers, strict=True))
 
     async def _own(self, init: Answer | None) -> dict[str, tuple[str | None, dict[str, str]]]:
@@ -215,7 +218,7 @@ class Listing:
 
 def _needed(answer: Answered) -> Answered:
     """An answer, or that the account may not have it; that it is useless must stop the source."""
-    if isinstance(answer, ConnectorError) and not is_refusal(answer):
+    if isinstance(answer, ConnectorError) and not isinstance(answer, REFUSALS):
         raise answer
     return answer
 
@@ -349,8 +352,8 @@ class Run:
         """Reads the diaries; gives the pupils whose was read."""
         read: set[str] = set()
         for some in batched(self.students, _AT_ONCE):
-            asks = (self._client.diary(s, self._lists.year_id, piece.start, piece.end) for s in some)
-            for student, answer in zip(some, await all_of(asks), strict=True):
+            asks = (attempt(self._client.diary(s, self._lists.year_id, piece.start, piece.end)) for s in some)
+            for student, answer in zip(some, await together(asks), strict=True):
                 try:
                     if isinstance(answer, ConnectorError):
                         raise answer
@@ -359,7 +362,7 @@ class Run:
                     read.add(student)
                 except ConnectorError as error:
                     lost.append(failed(f"diary/{student}/{piece.start}", error))
-                    if not is_refusal(error):
+                    if not isinstance(error, REFUSALS):
                         evidence.unsure.add(student)
         if evidence.unsure:  # whose lessons theirs are is not known: those of their classes may be
             classes = {self._lists.class_of[s] for s in evidence.unsure}
@@ -369,7 +372,7 @@ class Run:
     async def _meetings(self, piece: Stretch, evidence: Evidence) -> Timetable | None:
         """The timetable of the classes, where it may be seen."""
         ids = self._lists.class_ids
-        answers = await all_of(self._client.meetings(n, piece.start, piece.end) for n in ids)
+        answers = await together(attempt(self._client.meetings(n, piece.start, piece.end)) for n in ids)
         made = Timetable()
         for number, answer in zip(ids, answers, strict=True):
             if isinstance(answer, Answer) and isinstance(answer.json(), list):
@@ -400,12 +403,12 @@ class Run:
         return found is None or found[2] is None
 
     async def _ask_cards(self, works: list[SeenWork], evidence: Evidence) -> None:
-        answers = await all_of(self._client.card(w.key, w.pupils[0]) for w in works)
+        answers = await together(attempt(self._client.card(w.key, w.pupils[0])) for w in works)
         for work, answer in zip(works, answers, strict=True):
             if isinstance(answer, Answer):
                 self._cards_refused = min(self._cards_refused, 0)
                 evidence.cards[work.key] = (answer.json(), answer.origin)
-            elif isinstance(answer, (AccessDeniedError, NotFoundError)):
+            elif isinstance(answer, REFUSALS):
                 self._cards_refused += 1
             else:
                 evidence.lost_cards.add(work.key)
@@ -422,7 +425,7 @@ class Run:
             return {}
         spans: dict[str, tuple[date, date]] = {}
         asks = [(s, term, days) for s in self.students if s in read for term, days in self._asked(s, piece)]
-        answers = await all_of(self._report(form, s, days, term=term) for s, term, days in asks)
+        answers = await together(attempt(self._report(form, s, days, term=term)) for s, term, days in asks)
         for (student, _, (since, until)), answer in zip(asks, answers, strict=True):
             try:
                 if isinstance(answer, ConnectorError):
@@ -431,7 +434,7 @@ class Run:
             except ConnectorError as error:
                 lost.append(failed(f"attendance/{student}/{piece.start}", error))
                 spans.pop(student, None)
-                if not is_refusal(error):
+                if not isinstance(error, REFUSALS):
                     evidence.unsure.add(student)
                 continue
             evidence.others.append(answer.origin)
@@ -469,8 +472,8 @@ class Run:
             for term, days in self._asked(student, piece)
             if any(days[0] <= one <= days[1] for one in on)
         ]
-        answers = await all_of(
-            self._report(form, student, days, term=term, taught=taught) for student, taught, term, days in asks
+        answers = await together(
+            attempt(self._report(form, student, days, term=term, taught=taught)) for student, taught, term, days in asks
         )
         for (student, taught, _, _), answer in zip(asks, answers, strict=True):
             try:
@@ -507,7 +510,7 @@ class Run:
             return
         around = Around(self._lists, self._made, self._terms, self._window.year, self._context.scale)
         days = (self._window.year.start, self._window.year.end)
-        answers = await all_of(self._report(form, s, days) for s in self.students)
+        answers = await together(attempt(self._report(form, s, days)) for s in self.students)
         context = digest_of(self._lists.answers())
         year, whole = self._window.year.name, self._lists.pupils_whole and not self._window.explicit
         for student, answer in zip(self.students, answers, strict=True):
