@@ -191,14 +191,14 @@ class CapturedSchool:
             if listing.answers:
                 make = partial(pupils_batch, school, key, self.context.pseudonym)
                 yield self._ready(f"{name} pupils {key or '-'}", listing.answers, make)
-        has_periods = answers.years.answers and (self._has_years or answers.schedules.answers) and self._year_id
-        if has_periods:
-            some = (*answers.years.answers, *answers.schedules.answers)
-            yield self._ready(f"{name} periods", some, partial(self._periods, calendar))
         if answers.classes.answers or answers.groups.answers or pupils:
             some = (*answers.classes.answers, *answers.groups.answers, *(a for _, one in pupils for a in one.answers))
             if some:
                 yield self._ready(f"{name} classes", some, partial(self._classes, school, finals))
+        has_periods = answers.years.answers and (self._has_years or answers.schedules.answers) and self._year_id
+        if has_periods:
+            some = (*answers.years.answers, *answers.schedules.answers)
+            yield self._ready(f"{name} periods", some, partial(self._periods, calendar))
         for key, listing in pupils:
             if listing.answers and answers.years.answers and self._year_id:
                 yield self._ready(

@@ -197,13 +197,13 @@ class MyschoolConnector:
             ))  # fmt: skip
         college = context.institution.kind == "college"
         units += [
-            unit("periods", whole, calendar.batch, school.fingerprint),
             unit(
                 "classes",
                 (answers.classes, answers.groups, answers.staff, *(one for _, one in every_pupil)),
                 lambda: classes_batch(school, college=college, made_all=finals.is_whole),
                 f"{placed} {college} {answers.is_complete}",
             ),
+            unit("periods", whole, calendar.batch, school.fingerprint),
         ]
         for key, listing in every_pupil:
             units.append(unit(f"period marks {key or _NO_CLASS}", (listing,), partial(finals.batch, key), placed))
