@@ -21,7 +21,7 @@ from connectors.conformance.harness import differences
 from connectors.contract import Product
 from connectors.registry import manifest
 from connectors.standins.server import StandIn
-from tests.browsing import SECRET, Browser
+from tests.browsing import SECRET, Browser, signed_in_myschool
 from tests.sites import Installation
 
 SINCE, UNTIL = date(2026, 9, 28), date(2026, 11, 13)
@@ -169,16 +169,6 @@ def page_through_spo(standin: StandIn, browser: Browser) -> None:
         for book in browser.ask(f"/services/journal/gradebook/{group['id']}/entries"):
             for subject in book["scheduleSubjects"]:
                 browser.ask(f"/services/journal/gradebook/{book['id']}/subjects/{subject['id']}")
-
-
-def signed_in_myschool(standin: StandIn) -> Browser:
-    token = standin.auth["token"]["token"]
-    browser = Browser(
-        standin, {"Auth-Token": token, "Authorization": f"Bearer {token}", "aid": "14"}, prefix="/proxy/a1"
-    )
-    profile = browser.ask("/api/ej/acl/v1/mod-acl/users/profile_info")[0]
-    browser.headers |= {"Profile-Id": str(profile["id"]), "Profile-Type": profile["type"]}
-    return browser
 
 
 def signed_in_dnevnik(standin: StandIn) -> Browser:
