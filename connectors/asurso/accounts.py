@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -80,8 +79,3 @@ def said_by(answer: Answer) -> Any:
     if answer.is_html:
         raise UnavailableError(f"{answer.origin.request}: a web page came in the place of data")
     return answer.json()
-
-
-def inside(value: Any, name: str) -> Any:
-    """What an object of an answer holds under a name; null where it is no object."""
-    return value.get(name) if isinstance(value, Mapping) else None

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from canonical.batch import Origin
 from connectors.asking import REFUSALS, attempt, together
 from connectors.asurso.client import Client
-from connectors.asurso.directory import Directory, by_number
+from connectors.asurso.directory import Directory
 from connectors.asurso.movement import Movement
 from connectors.asurso.structure import Page
+from connectors.asurso.values import by_number
 from connectors.contract import Unit, failed
 from connectors.errors import AccessDeniedError, ConnectorError
 from connectors.http import Answer

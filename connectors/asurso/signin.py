@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.asurso.accounts import AccountManner, inside, said_by
+from connectors.asurso.accounts import AccountManner, said_by
+from connectors.asurso.values import inside
 from connectors.contract import Context
 from connectors.errors import (
     ConnectorError,

@@ -38,11 +38,12 @@ from canonical.years import AcademicYear
 from connectors.archive import body_of
 from connectors.asurso import wire
 from connectors.asurso.client import Client
-from connectors.asurso.directory import Directory, by_number, id_of
-from connectors.asurso.forms import as_date, day, folded, instant, mark_value
+from connectors.asurso.directory import Directory
+from connectors.asurso.forms import mark_value
 from connectors.asurso.sheets import SheetOf, read_sheet
 from connectors.asurso.signin import OwnStudent, Tenant
 from connectors.asurso.structure import TaughtCourse
+from connectors.asurso.values import as_date, by_number, day, folded, id_of, instant
 from connectors.asurso.words import ATTENDANCE, CONTROLS, HOME, LESSON_KINDS, PERIOD_KINDS
 from connectors.contract import Context, Reading, Unit, Window, failed, ready
 from connectors.errors import ConnectorError, UnexpectedAnswerError

@@ -15,7 +15,7 @@ from canonical.batch import Batch
 from canonical.entities import Course, Period
 from canonical.years import AcademicYear, Stretch
 from connectors.captured_days import cut
-from connectors.captures import Captured, Run
+from connectors.captures import Captured, Run, missing
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.http import Answer
 from connectors.mosreg.captured_journal import (
@@ -28,7 +28,6 @@ from connectors.mosreg.captured_journal import (
     empty,
     is_whole,
     keep_records,
-    missing,
 )
 from connectors.mosreg.client import Client, Listing, joined
 from connectors.mosreg.finals import Finals

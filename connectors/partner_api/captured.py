@@ -19,7 +19,7 @@ from canonical.coverage import Scope, Selector
 from canonical.entities import Course, Lesson, PeriodMark, Record, Work
 from canonical.years import Stretch
 from connectors.captured_days import covers, cut
-from connectors.captures import Captured
+from connectors.captures import Captured, missing
 from connectors.contract import Reading, Unit, ready
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
@@ -175,7 +175,7 @@ class CapturedReader(Reader):
             self._all_lessons = False
         if not windows:
             if self.places[group].kind != "subgroup":
-                yield self._missing(f"lessons {group}")
+                yield missing(f"lessons {group}")
             return
         bells, told = await self._bells_of(group)
         pieces = windows.pieces(Stretch(self.year.start, self.year.end))
@@ -200,15 +200,9 @@ class CapturedReader(Reader):
             of = f"{group}{f' {piece.subject}' if piece.subject else ''} {piece.days.start} {piece.days.end}"
             only_marks = piece.lessons is None and not piece.complete
             if piece.lessons and items_of(piece.lessons) and piece.marks is None:
-                yield self._missing(f"marks {of}")
+                yield missing(f"marks {of}")
             read = partial(self._read_window, view, group, piece, frozenset(here))
             yield Unit(f"{'marks' if only_marks else 'lessons'} {of}", read)
-
-    def _missing(self, name: str) -> Unit:
-        async def read() -> Reading:
-            raise NotCapturedError(f"not in the capture: {name}")
-
-        return Unit(name, read)
 
     async def _read_window(self, view: View, group: str, piece: Piece, captured_lessons: frozenset[str]) -> Reading:
         lessons, marks, days = piece.lessons, piece.marks, piece.days

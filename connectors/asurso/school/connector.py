@@ -25,10 +25,11 @@ from connectors.asurso.school.client import Client, Form
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenWork
 from connectors.asurso.school.finals import Around, period_marks
 from connectors.asurso.school.journal import Evidence, Home, Surroundings, Timetable, course_of, journal
-from connectors.asurso.school.lists import Answered, Lists, by_number, id_of
+from connectors.asurso.school.lists import Answered, Lists
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.reports import attendance_and_marks, entries
 from connectors.asurso.school.taught import Curriculum, curriculum
+from connectors.asurso.values import by_number, id_of
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -102,7 +103,7 @@ class SchoolConnector:
             yield unit
         run = Run(self._context, self._client, window, lists, made, terms, _about_reports(self._client.manner.about))
         asked = [*(a.origin for a in lists.answers()), *await run.prepare()]
-        yield ready(f"asked/{year.name}", Reading(asked, partial(_keeping, asked, run.strange_filters())))
+        yield ready(f"asked/{year.name}", Reading(asked, partial(_strange, run.strange_filters())))
         for unit in run.lost:
             yield unit
         for piece in terms.pieces(window):
@@ -249,12 +250,10 @@ def list_units(lists: Lists, made: Curriculum, terms: Terms, year: AcademicYear)
     yield ready(f"periods/{year.name}", Reading(everything, terms.batch, context))
 
 
-def _keeping(asked: Sequence[Origin], strange: Iterable[str] = ()) -> Batch:
-    """A batch of no records, so that a replay finds the answers, and the filters of reports that nobody knows are told."""
+def _strange(filters: Iterable[str]) -> Batch:
+    """A batch of no records, which tells of the filters of reports that nobody knows."""
     batch = Batch()
-    batch.drift.update(Drift("unknown_value", "ReportForm", f"filterId={name}") for name in strange)
-    for origin in asked:
-        batch.add([], origin)
+    batch.drift.update(Drift("unknown_value", "ReportForm", f"filterId={name}") for name in filters)
     return batch
 
 
@@ -336,7 +335,7 @@ class Run:
             yield self._unit(f"journal/{name}/{piece.start}", made[name], piece)
         scopes = list(self._scopes(piece, evidence, read, spans))
         asked = evidence.asked()
-        batch = _keeping(asked)
+        batch = Batch()
         batch.covers(*scopes)
         text = digest(msgspec.json.encode(scopes))
         yield ready(f"covered/{piece.start}", Reading(asked, lambda: batch, text), whole=piece.whole)

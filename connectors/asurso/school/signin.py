@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from connectors.asurso.accounts import AccountManner, inside, said_by
+from connectors.asurso.accounts import AccountManner, said_by
 from connectors.asurso.school.finding import School, find_school
+from connectors.asurso.values import inside
 from connectors.contract import Context
 from connectors.errors import (
     ConnectorError,
