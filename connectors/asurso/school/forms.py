@@ -64,22 +64,6 @@ ATTENDANCE: Final[Mapping[str, str]] = {
 }
 """Attendance codes of the reports (portal facts B5)."""
 
-_PERIODS: Final = (
-    ("quarter", "четверт"),
-    ("trimester", "триместр"),
-    ("half_year", "полугод"),
-    ("semester", "семестр"),
-    ("module", "модул"),
-    ("year", "год"),
-)
-
-
-def period_kind(name: str | None) -> str | None:
-    """The kind of a term by its name: what the numbers of its type mean is not known (portal facts B5)."""
-    said = folded(name)
-    return next((kind for kind, word in _PERIODS if word in said), None)
-
-
 _CONTROLS: Final = (
     ("homework", ("домашн",)),
     ("laboratory", ("лаборатор",)),
