@@ -20,10 +20,12 @@ from canonical.entities import Course, Enrolment, Group, PeriodMark, Record, Sub
 from canonical.years import AcademicYear, Stretch
 from connectors.asurso.school.checks import GIVES
 from connectors.asurso.school.client import Client, Form
-from connectors.asurso.school.connector import Listing, Run, SchoolConnector, list_units
+from connectors.asurso.school.connector import SchoolConnector
 from connectors.asurso.school.journal import Evidence
+from connectors.asurso.school.listing import Listing, list_units
 from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms
+from connectors.asurso.school.run import Run
 from connectors.asurso.school.taught import Curriculum, answered, curriculum
 from connectors.asurso.values import by_number
 from connectors.captured_days import parts_of
