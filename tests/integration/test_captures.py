@@ -690,3 +690,7 @@ def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
     left = {e: rows(place, e).keys() for e in before}
     assert left == truth
     assert {e for e in before if before[e].keys() > left[e]} >= {"lessons"}
+    kept = place.export()
+    place.json("replay", status=None)
+    assert place.json("verify")["ok"]
+    assert place.export() == kept, "what was captured can be read again from the archive"
