@@ -25,7 +25,7 @@ from canonical.years import AcademicYear, Stretch
 from connectors import har
 from connectors.archive import Archive, digest
 from connectors.captured_requests import CAPTURED, Asked, Chosen, Matcher, asked_again, made_signature
-from connectors.contract import Captures, Product
+from connectors.contract import Captures, Product, Unit, failed
 from connectors.errors import CaptureError, ConnectorError, NotCapturedError
 from connectors.http import Answer, Manner, Request, Session
 
@@ -402,6 +402,11 @@ def capture_session(product: Product, manner: Manner, *, archive: Archive, captu
 def captured(session: Session) -> Captured | None:
     """The capture that a session answers from; null where it answers from elsewhere."""
     return session.sender if isinstance(session.sender, Captured) else None
+
+
+def missing(name: str) -> Unit:
+    """A unit of which nothing was captured."""
+    return failed(name, NotCapturedError(f"not in the capture: {name}"))
 
 
 def paths_of(patterns: Sequence[str], root: Path) -> list[Path]:

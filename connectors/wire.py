@@ -60,17 +60,32 @@ def read_each(
     """
     names = () if callable(key) else (key,) if isinstance(key, str) else tuple(key)
     for item in items:
-        try:
-            made = model.model_validate(item)
-        except ValidationError as error:
-            for lacking in error.errors(include_input=False, include_url=False, include_context=False):
-                if lacking["type"] == "missing":
-                    batch.drift[Drift("missing_field", model.__name__, str(lacking["loc"][-1]))] += 1
-            found = key(item) if callable(key) else plain_key(item, *names)
-            batch.reject(entity, reason(error), item, key=found, origin=origin, hides=hides)
-            continue
-        note_drift(made, batch)
-        yield made
+        found = key(item) if callable(key) else plain_key(item, *names)
+        if (made := read_one(item, model, batch, entity=entity, key=found, origin=origin, hides=hides)) is not None:
+            yield made
+
+
+def read_one(
+    item: Any,
+    model: type[W],
+    batch: Batch,
+    *,
+    entity: str,
+    key: str | None,
+    origin: Origin,
+    hides: tuple[str, ...] = (),
+) -> W | None:
+    """An item, as `read_each` gives it; null, and the item set aside under its `key`, where it is not what it should be."""
+    try:
+        made = model.model_validate(item)
+    except ValidationError as error:
+        for lacking in error.errors(include_input=False, include_url=False, include_context=False):
+            if lacking["type"] == "missing":
+                batch.drift[Drift("missing_field", model.__name__, str(lacking["loc"][-1]))] += 1
+        batch.reject(entity, reason(error), item, key=key, origin=origin, hides=hides)
+        return None
+    note_drift(made, batch)
+    return made
 
 
 def reason(error: ValidationError) -> str:

@@ -98,3 +98,14 @@ class Browser:
         }
         file.write_text(json.dumps({"log": log}, ensure_ascii=False), encoding="utf-8")
         return file
+
+
+def signed_in_myschool(standin: StandIn) -> Browser:
+    """A browser of «Моя школа» in which the school's administrator has signed in."""
+    token = standin.auth["token"]["token"]
+    browser = Browser(
+        standin, {"Auth-Token": token, "Authorization": f"Bearer {token}", "aid": "14"}, prefix="/proxy/a1"
+    )
+    profile = browser.ask("/api/ej/acl/v1/mod-acl/users/profile_info")[0]
+    browser.headers |= {"Profile-Id": str(profile["id"]), "Profile-Type": profile["type"]}
+    return browser

@@ -18,19 +18,20 @@ from canonical.batch import Batch
 from canonical.coverage import Selector
 from canonical.entities import Course, Enrolment, Group, Record, Subject
 from canonical.years import AcademicYear
-from connectors.asurso.client import Client, all_of
-from connectors.asurso.connector import SpoConnector, read_or_none
+from connectors.asking import attempt
+from connectors.asurso.client import Client
+from connectors.asurso.connector import SpoConnector
 from connectors.asurso.coverage import Found, Progress
-from connectors.asurso.directory import Directory, by_number, id_of
+from connectors.asurso.directory import Directory
 from connectors.asurso.gradebooks import Gradebook, Taught, gradebooks
 from connectors.asurso.group import GroupReading
 from connectors.asurso.journal import Surroundings, read_page
 from connectors.asurso.structure import page_of, structure
-from connectors.captures import Captured, Kept, captured
+from connectors.asurso.values import by_number
+from connectors.captures import Captured, Kept, captured, missing
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
-from connectors.wire import as_list
 
 _PAGES = "get /services/journal/gradebook/[^/]+/subjects/[^/]+"
 _ENTRIES = "get /services/journal/gradebook/[^/]+/entries"
@@ -106,14 +107,9 @@ class CapturedSpoConnector(SpoConnector):
     async def read(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, the groups of which anything was captured, then pages of gradebooks that no group names."""
         client = self._client
-        (students,) = await all_of([client.students()])
+        students = await attempt(client.students())
         lists = await self._lists(students)
-        directory = Directory.of(
-            students=read_or_none(lists.students),
-            staff=read_or_none(lists.employees),
-            subjects=lists.subjects,
-            groups=(read_or_none(lists.groups), read_or_none(lists.journals)),
-        )
+        directory = lists.directory()
         everyone = directory.students_whole and client.has_all_students
         directory = replace(directory, students_whole=everyone)
         for unit in self._list_units(lists, directory, window):
@@ -121,14 +117,10 @@ class CapturedSpoConnector(SpoConnector):
         seen: set[str] = set()
         opened = {_last(k, 4) for k in client.captured.every(_ENTRIES)}
         years = {window.year, *self._years(opened)}
-        placed = {who.group for who in (directory.students or {}).values() if who.group}
-        said = read_or_none(lists.journals)
-        with_journal = {
-            n for item in as_list(said.json() if said else None, where="student-groups") if (n := id_of(item))
-        }
-        for group in sorted({*directory.levels, *with_journal, *placed, *opened}, key=by_number):
+        with_journal = lists.with_journal() or set()
+        for group in sorted({*directory.levels, *with_journal, *directory.placed, *opened}, key=by_number):
             if group in with_journal and group not in opened:
-                yield _missing(f"group/{group}")
+                yield missing(f"group/{group}")
             for year in sorted(years if group in opened else {window.year}):
                 around = Window(year, year.start, year.end)
                 progress = Progress(year.start)
@@ -178,7 +170,7 @@ class CapturedSpoConnector(SpoConnector):
             )
             links = structure("", [page], directory, AcademicYear.of(self._context.today()), Batch()).links[course]
         except ConnectorError:
-            return _missing(f"page/{course}")
+            return missing(f"page/{course}")
         around = Surroundings(course, links, directory, self._context.zone, self._context.scale)
         return ready(f"page/{course}", Reading([answer], partial(read_page, answer, around)))
 
@@ -202,13 +194,6 @@ def _limited(unit: Unit, untold: dict[str, tuple[str, ...]]) -> Unit:
         return replace(reading, make=make)
 
     return replace(unit, read=read)
-
-
-def _missing(name: str) -> Unit:
-    async def read() -> Reading:
-        raise NotCapturedError(f"not in the capture: {name}")
-
-    return Unit(name, read)
 
 
 def _keep(batch: Batch, keep: Callable[[Record], bool]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from canonical.batch import Origin
-from connectors.asurso.client import Client, all_of, is_refusal
-from connectors.asurso.directory import Directory, by_number
+from connectors.asking import REFUSALS, attempt, together
+from connectors.asurso.client import Client
+from connectors.asurso.directory import Directory
 from connectors.asurso.movement import Movement
 from connectors.asurso.structure import Page
+from connectors.asurso.values import by_number
 from connectors.contract import Unit, failed
 from connectors.errors import AccessDeniedError, ConnectorError
 from connectors.http import Answer
@@ -44,7 +46,7 @@ class Cards:
 
     async def _ask(self, numbers: Sequence[str], *, former: bool = False) -> None:
         self._asked |= set(numbers)
-        answers = await all_of(self._client.decrees(n) for n in numbers)
+        answers = await together(attempt(self._client.decrees(n)) for n in numbers)
         for number, answer in zip(numbers, answers, strict=True):
             try:
                 if not isinstance(answer, Answer):
@@ -52,7 +54,7 @@ class Cards:
                 self.origins.append(answer.origin)
                 self.movement.take(self._directory.student_key(number), answer)
             except ConnectorError as error:
-                if former and is_refusal(error):
+                if former and isinstance(error, REFUSALS):
                     continue
                 self._refusal = error
                 self.movement.whole = False

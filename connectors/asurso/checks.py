@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from connectors.asurso.client import Client
-from connectors.asurso.directory import STUDENTS, id_of
+from connectors.asurso.directory import STUDENTS
+from connectors.asurso.values import id_of
 from connectors.contract import CheckLine
 from connectors.errors import ConnectorError
 from connectors.wire import as_list

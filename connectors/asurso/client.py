@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Final
 
+from connectors.asking import unless_denied
 from connectors.asurso.directory import STUDENTS
 from connectors.asurso.movement import decrees_alone
 from connectors.asurso.signin import SECURITY, StaffManner
 from connectors.contract import Context
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
+from connectors.errors import NotFoundError
 from connectors.http import Answer, Params, Session
 from connectors.wire import as_list
-
-T = TypeVar("T")
 
 PAGE_SIZE: Final = 200
 """Pupils asked for at once."""
@@ -147,40 +144,3 @@ class Client:
                 break
             answer = await self._session.get(path, params)
         return answer
-
-
-async def unless_denied(ask: Coroutine[Any, Any, T]) -> T | None:
-    """The answer; null where the account may not read it, or the build has no such list."""
-    try:
-        return await ask
-    except (AccessDeniedError, NotFoundError):
-        return None
-
-
-def is_refusal(error: ConnectorError) -> bool:
-    """Whether the portal does not let the account have something, for good; else it may be there all the same."""
-    return isinstance(error, (AccessDeniedError, NotFoundError))
-
-
-async def all_of(asks: Iterable[Coroutine[Any, Any, T]]) -> list[T | ConnectorError]:
-    """Asks several things at once. What concerns one of them alone stands in the place of its answer.
-
-    Raises:
-        ConnectorError: the source cannot go on.
-
-    """
-
-    async def one(ask: Coroutine[Any, Any, T]) -> T | ConnectorError:
-        try:
-            return await ask
-        except ConnectorError as error:
-            if error.stops == "source":
-                raise
-            return error
-
-    try:
-        async with asyncio.TaskGroup() as together:
-            tasks = [together.create_task(one(ask)) for ask in asks]
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
-    return [task.result() for task in tasks]

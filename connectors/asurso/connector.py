@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from canonical.batch import Batch, Origin
+from canonical.batch import Batch
 from canonical.years import AcademicYear
+from connectors.asking import REFUSALS, attempt, together, unless_denied
 from connectors.asurso import mapper
 from connectors.asurso.cards import Cards
 from connectors.asurso.checks import check
-from connectors.asurso.client import Client, all_of, is_refusal, unless_denied
+from connectors.asurso.client import Client
 from connectors.asurso.coverage import Progress, of_everything
-from connectors.asurso.directory import Directory, by_number, id_of
+from connectors.asurso.directory import Directory
 from connectors.asurso.group import GroupReading
 from connectors.asurso.student import own_rows, own_students
+from connectors.asurso.values import by_number, id_of
 from connectors.contract import (
     CheckLine,
     Connector,
@@ -78,6 +80,22 @@ class Lists:
         needed = (self.employees, self.groups, self.journals)
         return isinstance(self.students, list) and all(isinstance(a, Answer) and a.json() is not None for a in needed)
 
+    def directory(self) -> Directory:
+        """Who and what they name."""
+        return Directory.of(
+            students=read_or_none(self.students),
+            staff=read_or_none(self.employees),
+            subjects=self.subjects,
+            groups=(read_or_none(self.groups), read_or_none(self.journals)),
+        )
+
+    def with_journal(self) -> set[str] | None:
+        """The groups that have journals; null where that is not told."""
+        journals = read_or_none(self.journals)
+        said = journals.json() if journals else None
+        listed = {number for item in as_list(said, where="student-groups") if (number := id_of(item))}
+        return listed if said is not None else None
+
 
 class SpoConnector:
     """Reads one institution of the SPO module for one source."""
@@ -105,38 +123,30 @@ class SpoConnector:
 
         With a student's or a parent's account: the days and marks of their own.
         """
-        (students,) = await all_of([self._client.students()])
+        students = await attempt(self._client.students())
         kept, own = own_students(self._context, self._client.manner.tenant)
         if kept and own:
             async for unit in own_rows(self._context, self._client, window, own, kept):
                 yield unit
             return
         if kept:
-            yield ready("account", Reading([kept], partial(_keeping, kept)))
+            yield ready("account", Reading([kept], Batch))
         lists = await self._lists(students)
-        directory = Directory.of(
-            students=read_or_none(lists.students),
-            staff=read_or_none(lists.employees),
-            subjects=lists.subjects,
-            groups=(read_or_none(lists.groups), read_or_none(lists.journals)),
-        )
+        directory = lists.directory()
         for unit in self._list_units(lists, directory, window):
             yield unit
         progress = Progress(window.year.start, [a.origin for a in lists.answers()])
         if not lists.whole():
             progress.missed()
-        journals = read_or_none(lists.journals)
-        said = journals.json() if journals else None
-        with_journal = {number for item in as_list(said, where="student-groups") if (number := id_of(item))}
-        placed = {who.group for who in (directory.students or {}).values() if who.group}
+        with_journal = lists.with_journal()
         cards = Cards(self._client, directory) if self._context.config.history else None
         if cards:
             await cards.of_everybody()
             progress.movement = cards.movement.whole
-        groups = {*directory.levels, *with_journal, *placed}
+        groups = {*directory.levels, *(with_journal or ()), *directory.placed}
         for group in sorted(groups, key=by_number):
             reading = GroupReading(self._context, self._client, window, directory, progress, group, cards)
-            async for unit in reading.units(with_journal=group in with_journal if said is not None else None):
+            async for unit in reading.units(with_journal=None if with_journal is None else group in with_journal):
                 yield unit
         if cards:
             people = {directory.student_key(number) for number in directory.students or ()}
@@ -159,11 +169,11 @@ class SpoConnector:
 
         """
         client = self._client
-        needed = await all_of([client.employees(), client.groups(), client.journal_groups()])
+        needed = await together(attempt(a) for a in (client.employees(), client.groups(), client.journal_groups()))
         plans = [client.departments(), client.specialities(), client.subjects(), client.calendars()]
-        adding = await all_of(unless_denied(ask) for ask in plans)
+        adding = await together(attempt(unless_denied(ask)) for ask in plans)
         for answer in (students, *needed, *adding):
-            if isinstance(answer, ConnectorError) and not is_refusal(answer):
+            if isinstance(answer, ConnectorError) and not isinstance(answer, REFUSALS):
                 raise answer
         departments, specialities, subjects, calendars = (a if isinstance(a, Answer) else None for a in adding)
         employees, groups, journals = needed
@@ -205,13 +215,6 @@ def _lacks_positions(employees: Answer | ConnectorError) -> bool:
 
 
 def _as_it_is(batch: Batch) -> Batch:
-    return batch
-
-
-def _keeping(kept: Origin) -> Batch:
-    """A batch of no records, so that a replay finds the answer."""
-    batch = Batch()
-    batch.add([], kept)
     return batch
 
 

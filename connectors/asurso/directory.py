@@ -15,7 +15,8 @@ from typing import Any
 
 from canonical.text import tidy
 from canonical.years import AcademicYear
-from connectors.asurso.forms import Name, folded, printed, printed_names
+from connectors.asurso.forms import Name, printed, printed_names
+from connectors.asurso.values import by_number, folded, id_of, inside
 from connectors.http import Answer
 from connectors.wire import as_list, plain_key
 
@@ -51,6 +52,11 @@ class Directory:
         """On which course a group was in a year; the lists say it of the current one."""
         level = self.levels.get(group)
         return None if level is None else level - (current.first - year.first)
+
+    @property
+    def placed(self) -> set[str]:
+        """The groups into which the list of pupils puts anybody."""
+        return {who.group for who in (self.students or {}).values() if who.group}
 
     @cached_property
     def staff_digest(self) -> str:
@@ -95,7 +101,7 @@ class Directory:
         for item in items:
             number, who = id_of(item), _name(item)
             if number:
-                people[number] = Listed(who, id_of(_field(item, "studentGroup")))
+                people[number] = Listed(who, id_of(inside(item, "studentGroup")))
             elif who[0]:
                 nameless.add(who)
         teachers: dict[str, list[str]] = defaultdict(list)
@@ -127,7 +133,7 @@ class Directory:
 
 def _total(pages: Sequence[Answer]) -> int:
     """How many pupils there are said to be; at least one, since an empty list says nothing."""
-    totals = (_field(a.json(), "studentsCount") for a in pages)
+    totals = (inside(a.json(), "studentsCount") for a in pages)
     return max((t for t in totals if isinstance(t, int)), default=1)
 
 
@@ -136,30 +142,16 @@ def _items(answer: Answer | None) -> Iterator[Any]:
         yield from as_list(answer.json(), where=answer.origin.request)
 
 
-def id_of(item: Any, name: str = "id") -> str | None:
-    """The id of an item as it came, broken or not."""
-    return plain_key(item, name)
-
-
 def count_of(item: Any, name: str) -> int | None:
     """A whole number in an item, broken or not; null where there is none."""
     text = plain_key(item, name)
     return int(text) if text and text.isdecimal() else None
 
 
-def by_number(key: str) -> tuple[int, str]:
-    """Orders ids as the numbers that they are."""
-    return (int(key), key) if key.isdigit() else (1 << 63, key)
-
-
-def _field(item: Any, name: str) -> Any:
-    return item.get(name) if isinstance(item, Mapping) else None
-
-
 def _text(item: Any, name: str) -> str | None:
-    value = _field(item, name)
+    value = inside(item, name)
     return tidy(value) if isinstance(value, str) else None
 
 
 def _name(item: Any) -> Name:
-    return folded(_field(item, "lastName")), folded(_field(item, "firstName")), folded(_field(item, "middleName"))
+    return folded(inside(item, "lastName")), folded(inside(item, "firstName")), folded(inside(item, "middleName"))

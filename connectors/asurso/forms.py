@@ -1,52 +1,19 @@
-"""Dates, times, names and marks of the SPO module in the forms of the canonical journal (portal facts A0, A6)."""
+"""Names and marks of the SPO module in the forms of the canonical journal (portal facts A0, A6)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from canonical.batch import Batch
 from canonical.scales import Scale
 from canonical.text import tidy
-from connectors.asurso.wire import Cell, Named
-from connectors.asurso.words import DEBT, MEANINGS, NO_VALUE, PRINTED
+from connectors.asurso.values import by_number, folded
+from connectors.asurso.wire import Cell, Named, Task
+from connectors.asurso.words import DEBT, HOME, MEANINGS, NO_VALUE, PRINTED
 from connectors.wire import Words
-
-_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:T.*)?")
-_TIME = re.compile(r"(\d{1,2}):(\d\d)(?::\d\d)?")
-
-
-def day(text: str | None) -> str | None:
-    """`2024-10-07T00:00:00.0000000` as `2024-10-07`. What is no date stays as it is, to be refused by the cleaning."""
-    if not text:
-        return None
-    found = _DATE.fullmatch(text)
-    return found[1] if found else text
-
-
-def as_date(text: str | None) -> date | None:
-    """The same as a date; null where it is none."""
-    try:
-        return date.fromisoformat(day(text) or "")
-    except ValueError:
-        return None
-
-
-def instant(on: str | None, at: str | None, zone: ZoneInfo) -> str | None:
-    """`8:30` on a day as an instant with the institution's offset. What is no time stays, to be refused by the cleaning."""
-    if not at:
-        return None
-    found = _TIME.fullmatch(at)
-    try:
-        clock = time(int(found[1]), int(found[2])) if found else time.fromisoformat(at)
-        return datetime.combine(date.fromisoformat(on or ""), clock, zone).isoformat()
-    except ValueError:
-        return f"{on}T{at}"
-
 
 Name = tuple[str, str, str]
 """Family name, given name and patronymic, to be compared."""
@@ -60,11 +27,6 @@ def name_of(who: Named) -> Name:
 def same_name(one: Name, other: Name) -> bool:
     """Whether two names may be of one person: a patronymic that one of them lacks does not part them."""
     return one[:2] == other[:2] and (not one[2] or not other[2] or one[2] == other[2])
-
-
-def folded(text: Any) -> str:
-    """Text to be compared: tidy, case and ё aside; what is no text is empty."""
-    return (tidy(text) or "").casefold().replace("ё", "е") if isinstance(text, str) else ""
 
 
 def printed_names(family: str | None, given: str | None, patronymic: str | None) -> list[str]:
@@ -90,6 +52,11 @@ class MarkValue:
     meaning: str | None
     raw: dict[str, Any] | None
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What it says, by the fields of a mark's record; `raw` is apart, as others may have words of their own in it."""
+        return {"value": self.value, "grade": self.grade, "meaning": self.meaning}
+
 
 def mark_value(cell: Cell, scale: Scale, batch: Batch, entity: str) -> MarkValue | None:
     """What stands in a cell: a mark, a debt where one is required, or null.
@@ -113,3 +80,10 @@ def filled(cells: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
 def merged(*raws: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Several `raw` objects in one."""
     return {k: v for raw in raws for k, v in (raw or {}).items()} or None
+
+
+def homework(tasks: Iterable[Task]) -> str | None:
+    """What is set at a lesson: the tasks of type `Home`, each with its details."""
+    home = sorted((t for t in tasks if t.type == HOME), key=lambda t: by_number(t.id))
+    texts = (" ".join(filter(None, (tidy(t.topic), tidy(t.condition)))) for t in home)
+    return "; ".join(t for t in texts if t) or None

@@ -13,8 +13,8 @@ from canonical.batch import Batch
 from canonical.entities import Period
 from canonical.text import tidy
 from canonical.years import AcademicYear
-from connectors.asurso.directory import by_number, count_of, id_of
-from connectors.asurso.forms import as_date, day
+from connectors.asurso.directory import count_of
+from connectors.asurso.values import as_date, by_number, day, id_of
 from connectors.asurso.wire import Entry, ScheduleSubject
 from connectors.asurso.words import PERIOD_KINDS
 from connectors.contract import Window

@@ -11,8 +11,9 @@ import msgspec
 from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear
 from connectors.archive import digest
+from connectors.asking import attempt, together, unless_denied
 from connectors.asurso.cards import Cards
-from connectors.asurso.client import Client, all_of, unless_denied
+from connectors.asurso.client import Client
 from connectors.asurso.coverage import Found, Progress, covered
 from connectors.asurso.directory import Directory
 from connectors.asurso.gradebooks import Gradebook, gradebooks
@@ -97,7 +98,7 @@ class GroupReading:
         found.inside = [b for b in found.books if b.lies_in(self._window, level)]
         found.unread = [b for b in found.books if b not in found.inside]
         wanted = [(book, taught) for book in found.inside for taught in book.subjects]
-        answers = await all_of(self._client.page(book.id, taught.id) for book, taught in wanted)
+        answers = await together(attempt(self._client.page(book.id, taught.id)) for book, taught in wanted)
         for (book, taught), answer in zip(wanted, answers, strict=True):
             try:
                 if isinstance(answer, ConnectorError):
@@ -116,7 +117,7 @@ class GroupReading:
         active = [b for b in found.books if b.active]
         current = active[0] if len(active) == 1 else None
         due = [b for b in found.inside if self._is_due(b, current)]
-        for book, answer in zip(due, await all_of(self._sheet(b, current) for b in due), strict=True):
+        for book, answer in zip(due, await together(attempt(self._sheet(b, current)) for b in due), strict=True):
             if isinstance(answer, ConnectorError):
                 found.lost.append(failed(f"sheet/{book.id}", answer))
                 found.sheets_whole = False

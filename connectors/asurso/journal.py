@@ -16,13 +16,14 @@ from canonical.entities import Attendance, Lesson, Mark, PlannedTopic, Record, W
 from canonical.scales import Scale
 from canonical.text import tidy
 from connectors.asurso import wire
-from connectors.asurso.directory import Directory, by_number, id_of
-from connectors.asurso.forms import as_date, day, filled, instant, mark_value
+from connectors.asurso.directory import Directory
+from connectors.asurso.forms import filled, homework, mark_value
 from connectors.asurso.structure import Links
-from connectors.asurso.words import ATTENDANCE, CONTROLS, HOME, LESSON_KINDS
+from connectors.asurso.values import as_date, by_number, day, id_of, instant
+from connectors.asurso.words import ATTENDANCE, CONTROLS, LESSON_KINDS
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
-from connectors.wire import Wire, Words, as_list, note_drift, reason
+from connectors.wire import Wire, Words, as_list, note_drift, read_one, reason
 
 W = TypeVar("W", bound=Wire)
 
@@ -217,7 +218,7 @@ class _Page:
             hours=lesson.duration,
             topic="; ".join(titles) or lesson.name,
             planned_topic=around.topic_key(covered[0]) if covered else None,
-            homework=_homework(tasks),
+            homework=homework(tasks),
             raw=words.raw,
         )
 
@@ -258,27 +259,13 @@ class _Page:
             cell = self._whole(wire.Cell, item, "marks", key)
             said = mark_value(cell, self.around.scale, self.batch, "marks") if cell else None
             if said:
-                yield Mark(
-                    key=key,
-                    work=task,
-                    student=student,
-                    value=said.value,
-                    grade=said.grade,
-                    meaning=said.meaning,
-                    raw=said.raw,
-                )
+                yield Mark(key=key, work=task, student=student, raw=said.raw, **said.fields)
 
     # -- what is broken ----------------------------------------------------------------------------------------------
 
     def _whole(self, model: type[W], item: Any, entity: str, key: str | None) -> W | None:
         """An item as it should be; null, and the item set aside, where it is not."""
-        try:
-            made = model.model_validate(item)
-        except ValidationError as error:
-            self.batch.reject(entity, reason(error), item, key=key, origin=self.answer.origin)
-            return None
-        note_drift(made, self.batch)
-        return made
+        return read_one(item, model, self.batch, entity=entity, key=key, origin=self.answer.origin)
 
     def _unreadable(self, entity: str, why: str, raw: Any) -> None:
         """Something that holds records and cannot be read: without a key, so that nothing in it is found gone."""
@@ -287,10 +274,3 @@ class _Page:
 
 def _readable(tasks: Any, sets: Any) -> bool:
     return isinstance(tasks, list | None) and isinstance(sets, dict | None)
-
-
-def _homework(tasks: list[wire.Task]) -> str | None:
-    """What is set at a lesson: the tasks of type `Home`, each with its details."""
-    home = sorted((t for t in tasks if t.type == HOME), key=lambda t: by_number(t.id))
-    texts = (" ".join(filter(None, (tidy(t.topic), tidy(t.condition)))) for t in home)
-    return "; ".join(t for t in texts if t) or None

@@ -13,8 +13,8 @@ from canonical.batch import Batch, Drift
 from canonical.entities import Group, Period, Person, Subject
 from canonical.text import tidy
 from canonical.years import AcademicYear
-from connectors.asurso.directory import STUDENTS, Directory, id_of
-from connectors.asurso.forms import as_date, day
+from connectors.asurso.directory import STUDENTS, Directory
+from connectors.asurso.values import as_date, day, id_of
 from connectors.asurso.wire import (
     Calendar,
     Department,

@@ -17,8 +17,7 @@ from pydantic import ValidationError
 from canonical.batch import Batch, Drift, Origin
 from canonical.entities import Enrolment, Group
 from canonical.years import AcademicYear
-from connectors.asurso.directory import by_number, id_of
-from connectors.asurso.forms import as_date
+from connectors.asurso.values import as_date, by_number, id_of
 from connectors.asurso.wire import Decree
 from connectors.asurso.words import JOINING, LEAVING, RETIREMENTS, STAFF_DECREES
 from connectors.errors import UnexpectedAnswerError

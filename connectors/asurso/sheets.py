@@ -6,22 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
-
 from canonical.batch import Batch, Drift
 from canonical.coverage import Scope, Selector
 from canonical.entities import Attestation, Course, PeriodMark, Record, Subject
 from canonical.scales import Scale
 from connectors.asurso import wire
-from connectors.asurso.directory import Directory, id_of
-from connectors.asurso.forms import MarkValue, filled, folded, mark_value, merged
+from connectors.asurso.directory import Directory
+from connectors.asurso.forms import MarkValue, filled, mark_value, merged
 from connectors.asurso.gradebooks import Gradebook
 from connectors.asurso.mapper import person
 from connectors.asurso.structure import TaughtCourse
+from connectors.asurso.values import folded, id_of
 from connectors.asurso.words import EXAMINATIONS
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
-from connectors.wire import Wire, Words, as_list, note_drift, reason
+from connectors.wire import Wire, Words, as_list, read_one
 
 W = TypeVar("W", bound=Wire)
 
@@ -121,7 +120,6 @@ class _Sheet:
         subject = next((c.subject for c in candidates if c.subject), None) or of.directory.subject_key(column.name)
         for student, said in self._cells(column, "period_marks", lambda s: f"{s}:{subject}:{of.gradebook}:period"):
             course = _course_of(student, candidates, of.group) or self._make_course(column, subject, candidates)
-            fields: dict[str, Any] = {"value": said.value, "grade": said.grade, "meaning": said.meaning}
             mark = PeriodMark(
                 key=f"{student}:{subject}:{of.gradebook}:period",
                 student=student,
@@ -129,7 +127,7 @@ class _Sheet:
                 period=of.gradebook,
                 kind="period",
                 raw=said.raw,
-                **fields,
+                **said.fields,
             )
             self._take(mark)
             if column.examination_type:
@@ -199,10 +197,8 @@ class _Sheet:
                 subject=subject,
                 kind=kind,
                 title=title,
-                value=said.value,
-                grade=said.grade,
-                meaning=said.meaning,
                 raw=merged(words.raw, said.raw),
+                **said.fields,
             )
         )
 
@@ -233,13 +229,7 @@ class _Sheet:
         self, model: type[W], item: Any, entity: str, key: str | None, *, hides: tuple[str, ...] = ()
     ) -> W | None:
         """An item as it should be; null, and the item set aside, where it is not."""
-        try:
-            made = model.model_validate(item)
-        except ValidationError as error:
-            self.batch.reject(entity, reason(error), item, key=key, origin=self.answer.origin, hides=hides)
-            return None
-        note_drift(made, self.batch)
-        return made
+        return read_one(item, model, self.batch, entity=entity, key=key, origin=self.answer.origin, hides=hides)
 
 
 def _begins(name: str | None, folded_subject: str) -> bool:

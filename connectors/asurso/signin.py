@@ -6,16 +6,15 @@ forgotten one can lock its human user out.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
-from connectors.contract import Context, PasswordAuth
+from connectors.asurso.accounts import AccountManner, said_by
+from connectors.asurso.values import inside
+from connectors.contract import Context
 from connectors.errors import (
     ConnectorError,
     SignInNeededError,
@@ -26,14 +25,7 @@ from connectors.errors import (
 from connectors.http import Answer, Session, common_fault
 from connectors.wire import plain_key
 
-log = logging.getLogger("svod.asurso")
-
 SECURITY: Final = "/services/security"
-
-_SIGN_OUT_SECONDS: Final = 20.0
-
-_IN_USE: Final[WeakValueDictionary[tuple[int, str, str], asyncio.Lock]] = WeakValueDictionary()
-"""Who works with an account now, by event loop, address and login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +73,10 @@ def account_of(reply: Any) -> Account:
 
 
 def _tenant(key: str, said: Any) -> Tenant:
-    organization = _inside(_inside(said, "settings"), "organization")
-    names = (_inside(organization, name) for name in ("shortName", "name"))
-    role = _inside(said, "employeeRole")
-    codes = _inside(role, "permissions")
+    organization = inside(inside(said, "settings"), "organization")
+    names = (inside(organization, name) for name in ("shortName", "name"))
+    role = inside(said, "employeeRole")
+    codes = inside(role, "permissions")
     permissions = frozenset(c for c in codes if isinstance(c, int)) if isinstance(codes, list) else frozenset()
     return Tenant(
         key,
@@ -98,7 +90,7 @@ def _own_students(said: Any) -> Iterator[OwnStudent]:
     """The pupils of a student's or a parent's role, each once."""
     seen: set[str] = set()
     for role in ("studentRole", "parentRole"):
-        listed = _inside(_inside(said, role), "students")
+        listed = inside(inside(said, role), "students")
         for item in listed if isinstance(listed, list) else ():
             number = plain_key(item, "id")
             if number and number not in seen:
@@ -114,20 +106,14 @@ def _own_students(said: Any) -> Iterator[OwnStudent]:
                 )
 
 
-def _inside(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None
-
-
-class StaffManner:
+class StaffManner(AccountManner):
     """The portal's way with HTTP: cookies, its own page's headers, a password that travels hashed.
 
     `choosing` is switched off where only the list of institutions is wanted. `tenant` is the one that is read.
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._base = (context.config.base_url or context.product.base_url or "").rstrip("/")
-        self._turn: asyncio.Lock | None = None
+        super().__init__(context)
         self._signed_in = False
         self.choosing = True
         self.account = Account({}, None)
@@ -154,8 +140,7 @@ class StaffManner:
         if self._signed_in and not expired:
             return
         if expired:
-            await session.private("DELETE", f"{SECURITY}/logout", headers=self.headers())
-            self._signed_in = False
+            await self._leave(session)
         await self._wait_for_account()
         await self._refuse_esia_only(session)
         self.account = await self._log_in(session)
@@ -163,44 +148,16 @@ class StaffManner:
         if self.choosing:
             await self._choose(session)
 
-    async def sign_out(self, session: Session) -> None:
-        """Gives the session back to the account. That it could not be is told and stops nothing."""
-        try:
-            if self._signed_in:
-                async with asyncio.timeout(_SIGN_OUT_SECONDS):
-                    await session.private("DELETE", f"{SECURITY}/logout", headers=self.headers())
-        except (ConnectorError, TimeoutError):
-            log.warning("%s: the portal did not answer to the sign-out; its session ends by itself", self._source)
-        finally:
-            self._signed_in = False
-            if self._turn:
-                self._turn.release()
-                self._turn = None
-
     # -- the steps of a sign-in --------------------------------------------------------------------------------------
 
-    @property
-    def _source(self) -> str:
-        return f"source {self._context.source}"
-
-    @property
-    def _auth(self) -> PasswordAuth:
-        auth = self._context.config.auth
-        if not isinstance(auth, PasswordAuth):
-            raise SourceConfigError(f'{self._source}: auth: kind "password" with login and password is needed')
-        return auth
-
-    async def _wait_for_account(self) -> None:
-        """Waits until no other source of this process works with the account."""
-        if self._turn is None:
-            place = (id(asyncio.get_running_loop()), self._base, self._auth.login)
-            turn = _IN_USE.setdefault(place, asyncio.Lock())
-            await turn.acquire()
-            self._turn = turn
+    async def _leave(self, session: Session) -> None:
+        if self._signed_in:
+            await session.private("DELETE", f"{SECURITY}/logout", headers=self.headers())
+            self._signed_in = False
 
     async def _refuse_esia_only(self, session: Session) -> None:
         answer = await session.private("GET", f"{SECURITY}/esia-settings", headers=self.headers())
-        if answer.status == 200 and _inside(_data(answer), "esiaOnly") is True:
+        if answer.status == 200 and inside(said_by(answer), "esiaOnly") is True:
             raise SourceConfigError(
                 f"{self._source}: this installation lets people in through Госуслуги only (esiaOnly); "
                 "a program cannot sign in there, so it cannot be read"
@@ -223,14 +180,14 @@ class StaffManner:
                 f"{self._source}: the portal refuses the login or the password ({answer.status}); "
                 "check auth, or ask the administrator of the institution whether the account is blocked"
             )
-        account = account_of(_data(answer))
+        account = account_of(said_by(answer))
         if not account.tenants:  # some builds answer with an empty body
             account = account_of(await self._ask_tenants(session))
         return account
 
     async def _ask_tenants(self, session: Session) -> Any:
         answer = await session.private("GET", f"{SECURITY}/get-tenants", headers=self.headers())
-        return _data(answer) if answer.status == 200 else None
+        return said_by(answer) if answer.status == 200 else None
 
     async def _choose(self, session: Session) -> None:
         account, wanted = self.account, self._context.config.remote_id
@@ -253,16 +210,3 @@ class StaffManner:
             if answer.status >= 300:
                 raise SourceConfigError(f"{self._source}: the portal does not switch to {key} ({answer.status})")
         self.tenant = tenant
-
-
-def _data(answer: Answer) -> Any:
-    """The JSON of an answer to a sign-in call.
-
-    Raises:
-        UnavailableError: a web page came: the portal is being worked on.
-        UnexpectedAnswerError: it is cut off.
-
-    """
-    if answer.is_html:
-        raise UnavailableError(f"{answer.origin.request}: a web page came in the place of data")
-    return answer.json()

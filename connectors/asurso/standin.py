@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from connectors.asurso.standin_answers import Answers, names
+from connectors.asurso.standin_frame import answered, served
 from connectors.asurso.standin_student import Diary, organization, system_info
 from connectors.asurso.standin_view import View
 from connectors.asurso.truth import truth
@@ -28,7 +29,6 @@ PASSWORD: Final = "пароль стенда"
 STUDENT_LOGIN: Final = "student"
 STUDENT_PASSWORD: Final = "diary-of-the-stand"
 PERMISSIONS: Final = (200, 202, 507, 509, 700)
-PAGE: Final = "<!DOCTYPE html><html><body><h1>Технические работы</h1></body></html>"
 
 
 @dataclass
@@ -222,26 +222,16 @@ class Service:
     # -- the frame of every answer -----------------------------------------------------------------------------------------
 
     def _anonymous(self, answer: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-        async def serve(request: Request) -> Response:
-            if self.portal.maintenance:
-                return HTMLResponse(PAGE, self.portal.maintenance)
-            made = answer(request)
-            response: Response = await made if isinstance(made, Awaitable) else made
-            return response
-
-        return serve
+        return served(self.portal, answer)
 
     def _get(self, path: str, answer: Answer) -> Route:
-        def serve(request: Request) -> Response:
+        async def serve(request: Request) -> Response:
             who = self.portal.session(request)
             if who is None:
                 return self._lost()
-            try:
-                said = answer(request, who)
-            except PermissionError:
-                return refusal(403, "Недостаточно прав")
-            except (LookupError, StopIteration, ValueError):
-                return refusal(404, "Объект не найден")
+            said = await answered(lambda: answer(request, who), refusal, "Объект не найден")
+            if isinstance(said, Response):
+                return said
             return Response(status_code=204) if said is None else JSONResponse(said)
 
         return Route(path, self._anonymous(serve))

@@ -19,11 +19,12 @@ from canonical.batch import Batch, Drift, Origin
 from canonical.entities import Course, Enrolment, Group, Person, Subject
 from canonical.text import tidy
 from canonical.years import AcademicYear
-from connectors.asurso.directory import Directory, id_of
-from connectors.asurso.forms import Name, as_date, day, folded, name_of, same_name
+from connectors.asurso.directory import Directory
+from connectors.asurso.forms import Name, name_of, same_name
 from connectors.asurso.gradebooks import Gradebook, Taught
 from connectors.asurso.mapper import person
 from connectors.asurso.movement import Stay, told
+from connectors.asurso.values import as_date, day, folded, id_of
 from connectors.asurso.wire import RosterStudent
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer

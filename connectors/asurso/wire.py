@@ -252,13 +252,8 @@ class DiaryLesson(Spo):
     gradebook: dict[str, Any] | None = None
 
 
-class DiaryTask(Spo):
-    known: ClassVar[frozenset[str]] = frozenset({"attachments", "isRequired", "mark"})
-
-    id: Id
-    type: Text | None = None
-    topic: Text | None = None
-    condition: Text | None = None
+class DiaryTask(Task):
+    known: ClassVar[frozenset[str]] = Task.known | {"mark"}
 
 
 class StudyYear(Spo):

@@ -132,17 +132,21 @@ def _impure(readings: dict[str, Reading]) -> Iterator[str]:
 
 @check("bronze")
 def references_resolve(bench: Bench) -> Iterator[str]:
-    """Every record that is pointed at comes along, so that nothing waits in quarantine."""
-    records = bench.plain.got.records
-    for entity, some_of_it in records.items():
-        lost: list[str] = []
-        for record in some_of_it.values():
-            for field, key in references(record, ENTITIES[entity]):
-                if field.ref and key not in records.get(field.ref.entity, {}):
-                    lost.append(
-                        f"{entity} {record.key}: {field.name} points at {field.ref.entity} {key}, which is not there"
-                    )
-        yield from some(lost)
+    """Every record that is pointed at comes along, and no later than what points at it, so that nothing waits in quarantine."""
+    got = bench.plain.got
+    batches = dict(got.batches)
+    there: dict[str, set[str]] = {}
+    for name in got.order:
+        records = list(records_in(batches[name])) if name in batches else []
+        for record in records:
+            there.setdefault(entity_of(record), set()).add(record.key)
+        yield from some(
+            f"unit {name!r}: {entity_of(record)} {record.key}: {field.name} points at {field.ref.entity} {key}, "
+            f"which {'comes later' if key in got.records.get(field.ref.entity, {}) else 'is not there'}"
+            for record in records
+            for field, key in references(record, ENTITIES[entity_of(record)])
+            if field.ref and key not in there.get(field.ref.entity, ())
+        )
 
 
 @check("bronze")

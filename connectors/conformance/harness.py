@@ -39,10 +39,14 @@ FIVE = Scale(
 
 @dataclass
 class Collected:
-    """What a connector gave: records by entity and key, everything else as it came, and which units failed."""
+    """What a connector gave: records by entity and key, everything else as it came, and which units failed.
+
+    `order` is the names of the units as they were yielded; `batches` are in the order in which they were read.
+    """
 
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     batches: list[tuple[str, Batch]] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
     failed: dict[str, ConnectorError] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
@@ -164,6 +168,7 @@ async def read_all(context: Context, window: Window | None = None) -> Collected:
         try:
             pending: set[asyncio.Task[None]] = set()
             async for unit in connector.read(window or whole_year(context.clock().astimezone(context.zone))):
+                collected.order.append(unit.name)
 
                 async def one(unit: Any = unit) -> None:
                     try:

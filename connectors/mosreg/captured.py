@@ -15,7 +15,7 @@ from canonical.batch import Batch
 from canonical.entities import Course, Period
 from canonical.years import AcademicYear, Stretch
 from connectors.captured_days import cut
-from connectors.captures import Captured, Run
+from connectors.captures import Captured, Run, missing
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.http import Answer
 from connectors.mosreg.captured_journal import (
@@ -28,7 +28,6 @@ from connectors.mosreg.captured_journal import (
     empty,
     is_whole,
     keep_records,
-    missing,
 )
 from connectors.mosreg.client import Client, Listing, joined
 from connectors.mosreg.finals import Finals
@@ -191,14 +190,14 @@ class CapturedSchool:
             if listing.answers:
                 make = partial(pupils_batch, school, key, self.context.pseudonym)
                 yield self._ready(f"{name} pupils {key or '-'}", listing.answers, make)
-        has_periods = answers.years.answers and (self._has_years or answers.schedules.answers) and self._year_id
-        if has_periods:
-            some = (*answers.years.answers, *answers.schedules.answers)
-            yield self._ready(f"{name} periods", some, partial(self._periods, calendar))
         if answers.classes.answers or answers.groups.answers or pupils:
             some = (*answers.classes.answers, *answers.groups.answers, *(a for _, one in pupils for a in one.answers))
             if some:
                 yield self._ready(f"{name} classes", some, partial(self._classes, school, finals))
+        has_periods = answers.years.answers and (self._has_years or answers.schedules.answers) and self._year_id
+        if has_periods:
+            some = (*answers.years.answers, *answers.schedules.answers)
+            yield self._ready(f"{name} periods", some, partial(self._periods, calendar))
         for key, listing in pupils:
             if listing.answers and answers.years.answers and self._year_id:
                 yield self._ready(

@@ -13,13 +13,12 @@ from canonical.batch import Batch
 from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import Attendance, Lesson, Record
 from canonical.years import Stretch
+from connectors.asking import together
 from connectors.captured_days import Part, covers, cut, newest_by_day, parts_of
 from connectors.captured_requests import day_of
 from connectors.captures import Run
 from connectors.contract import Reading, Unit, ready
-from connectors.errors import NotCapturedError
 from connectors.http import Answer
-from connectors.mosreg.asking import together
 from connectors.mosreg.classes import homework_ids
 from connectors.mosreg.client import Listing, joined
 from connectors.mosreg.formats import WRAPPERS, to_day
@@ -361,10 +360,3 @@ def _unless_planned(record: Record, sure: set[str], today: date) -> Record:
         if day is not None and day <= today:
             return msgspec.structs.replace(record, status=None)
     return record
-
-
-def missing(name: str) -> Unit:
-    async def read_it() -> Reading:
-        raise NotCapturedError(f"not in the capture: {name}")
-
-    return Unit(name, read_it)

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Final
 
 from canonical.years import AcademicYear
+from connectors.asking import attempt
 from connectors.contract import CheckLine, Context
 from connectors.errors import ConnectorError, SignInNeededError, SourceConfigError, UnavailableError
-from connectors.mosreg.asking import settled
 from connectors.mosreg.client import Client, Listing
 from connectors.mosreg.years import year_of
 
@@ -49,12 +49,12 @@ def _token(context: Context, client: Client) -> CheckLine:
 
 async def _school(client: Client, wanted: str) -> CheckLine:
     profile = client.manner.profile
-    own = await settled(client.school_of(profile)) if profile else None
+    own = await attempt(client.school_of(profile)) if profile else None
     if not isinstance(own, str):
         return CheckLine("school", ok=None, detail="the portal does not say which school the account belongs to")
     if own != wanted:
         return CheckLine("school", ok=False, detail=f"remote_id is {wanted}, but the account belongs to school {own}")
-    name = await settled(client.school_name(own))
+    name = await attempt(client.school_name(own))
     return CheckLine("school", ok=True, detail=f"{own} {name}" if isinstance(name, str) else own)
 
 
@@ -91,7 +91,7 @@ async def _lists(context: Context, client: Client, school: str) -> list[CheckLin
 
 async def _try(what: str, question: Callable[[], Awaitable[Listing]]) -> tuple[Sequence[str], list[CheckLine]]:
     """The ids in a list, and the line about it."""
-    got = await settled(question())
+    got = await attempt(question())
     if isinstance(got, ConnectorError):
         detail = _ASK if got.code == "access_denied" else str(got)
         return [], [CheckLine(what, ok=False, detail=detail)]

@@ -11,9 +11,9 @@ from typing import Any, Final
 from canonical.batch import Batch
 from canonical.coverage import Selector
 from canonical.years import Stretch, grid
+from connectors.asking import Once, together
 from connectors.contract import Context, Reading, Unit, Window
 from connectors.errors import AccessDeniedError, NotFoundError
-from connectors.mosreg.asking import Once, together
 from connectors.mosreg.client import Client, Listing, joined
 from connectors.mosreg.formats import to_day
 from connectors.mosreg.journal import JournalContext, Late, PieceAnswers, journal_batch

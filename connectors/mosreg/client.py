@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any, Final
 
 from canonical.batch import Origin
+from connectors.asking import Once, attempt, together
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError, OutOfOrderError
 from connectors.http import Answer, Session
-from connectors.mosreg.asking import Once, settled, together
 from connectors.mosreg.formats import WRAPPERS, dotted
 from connectors.mosreg.manner import TEACHER, MyschoolManner, Profile, profile_headers
 from connectors.wire import as_list, plain_key
@@ -180,7 +180,7 @@ class Client:
         if self.session.offline:
             return {}
         for ask in (self.schedule, self.marks, self.attendances):
-            tried = await settled(ask(groups, day, day))
+            tried = await attempt(ask(groups, day, day))
             if isinstance(tried, ConnectorError):
                 if len(groups) == 1:
                     return {groups[0]: tried}

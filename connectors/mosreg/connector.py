@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from canonical.batch import Batch
+from connectors.asking import attempt, together
 from connectors.captures import captured
 from connectors.contract import (
     CheckLine,
@@ -21,7 +22,6 @@ from connectors.contract import (
     ready,
 )
 from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError, SourceConfigError
-from connectors.mosreg.asking import settled, together
 from connectors.mosreg.captured import CapturedSchool
 from connectors.mosreg.checking import check
 from connectors.mosreg.classes import ClassReader
@@ -69,9 +69,9 @@ class MyschoolConnector:
         schools = {}
         for profile in self._manner.profiles:
             if profile.is_staff:
-                school = await settled(self._client.school_of(profile))
+                school = await attempt(self._client.school_of(profile))
                 if isinstance(school, str):
-                    schools[school] = await settled(self._client.school_name(school))
+                    schools[school] = await attempt(self._client.school_name(school))
         return [RemoteInstitution(s, n if isinstance(n, str) else s) for s, n in sorted(schools.items())]
 
     async def close(self) -> None:
@@ -119,7 +119,7 @@ class MyschoolConnector:
     async def _check_school(self) -> None:
         """Holds the school of the chosen profile, where the portal tells it, against the source's."""
         profile = self._manner.profile
-        school = await settled(self._client.school_of(profile)) if profile else None
+        school = await attempt(self._client.school_of(profile)) if profile else None
         if isinstance(school, str) and school != self._school:
             raise SourceConfigError(
                 f"source {self._context.source}: remote_id is {self._school}, but the account belongs to school {school}"
@@ -132,15 +132,15 @@ class MyschoolConnector:
         ids = classes.ids()
         asked = await together(
             [
-                settled(client.teachers(self._school)),
-                settled(client.periods_schedules()),
-                *(settled(client.pupils_of_class(c)) for c in ids),
+                attempt(client.teachers(self._school)),
+                attempt(client.periods_schedules()),
+                *(attempt(client.pupils_of_class(c)) for c in ids),
             ]
         )
         staff, schedules = asked[0], asked[1]
         pupils = {c: one for c, one in zip(ids, asked[2:], strict=True) if isinstance(one, Listing)}
         outside = missing_pupils(groups, pupils, self._school)
-        others = await settled(client.pupils(outside)) if outside else Listing()
+        others = await attempt(client.pupils(outside)) if outside else Listing()
         names = ("staff list", "list of periods", *(f"pupils {c}" for c in ids), f"pupils {_NO_CLASS}")
         lost = [
             _lost(f"{name} {what}", got)
@@ -166,7 +166,7 @@ class MyschoolConnector:
         """The schedules, and those that groups refer to and the list does not hold with periods, each asked for alone."""
         told = {plain_key(s, "id") for s in schedules.items() if isinstance(s, dict) and s.get("periods") is not None}
         named = {plain_key(g, "attestation_periods_schedule_id") for g in groups.items()} - told - {None}
-        asked = await together([settled(self._client.periods_schedule(n)) for n in sorted(filter(None, named))])
+        asked = await together([attempt(self._client.periods_schedule(n)) for n in sorted(filter(None, named))])
         return joined([schedules, *(one for one in asked if isinstance(one, Listing))])
 
     async def _forms(self) -> Listing | AccessDeniedError | NotFoundError:
@@ -197,13 +197,13 @@ class MyschoolConnector:
             ))  # fmt: skip
         college = context.institution.kind == "college"
         units += [
-            unit("periods", whole, calendar.batch, school.fingerprint),
             unit(
                 "classes",
                 (answers.classes, answers.groups, answers.staff, *(one for _, one in every_pupil)),
                 lambda: classes_batch(school, college=college, made_all=finals.is_whole),
                 f"{placed} {college} {answers.is_complete}",
             ),
+            unit("periods", whole, calendar.batch, school.fingerprint),
         ]
         for key, listing in every_pupil:
             units.append(unit(f"period marks {key or _NO_CLASS}", (listing,), partial(finals.batch, key), placed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final
 
 from canonical.batch import Batch, Origin
 from canonical.coverage import Axis, Scope
@@ -12,16 +11,7 @@ from connectors.mosreg.reading import salvaged
 from connectors.mosreg.school import School, by_number
 from connectors.mosreg.wire import AttestationPeriod, PeriodsSchedule
 from connectors.wire import plain_key, read_each
-
-_KINDS: Final = (
-    ("quarter", "четверт"),
-    ("trimester", "триместр"),
-    ("half_year", "полугод"),
-    ("semester", "семестр"),
-    ("module", "модул"),
-    ("year", "год"),
-)
-"""What a period's name, or else its schedule's, must hold. «Полугодие» holds «год»: the order matters."""
+from connectors.words import period_kind
 
 
 class Calendar:
@@ -111,7 +101,7 @@ class Calendar:
                 period = Period(
                     key=row.id,
                     academic_year=self._school.academic_year,
-                    kind=_kind(row.name, schedule.name),
+                    kind=period_kind(row.name, schedule.name),
                     number=numbers.get(row.id),
                     name=row.name,
                     start=row.begin_date,
@@ -122,14 +112,6 @@ class Calendar:
         return made, problems
 
 
-def _kind(*names: str | None) -> str | None:
-    for name in names:
-        for kind, word in _KINDS:
-            if word in (name or "").casefold():
-                return kind
-    return None
-
-
 def _numbers(schedule: PeriodsSchedule) -> dict[str, int]:
     """Period -> its number among those of its kind, by start. A broken one keeps its place, as far as it can be told."""
     placed: list[tuple[str, str | None, str]] = []
@@ -137,7 +119,7 @@ def _numbers(schedule: PeriodsSchedule) -> dict[str, int]:
     for item in schedule.periods:
         good = salvaged(item, AttestationPeriod, {"id": "-"})
         start = good.get("begin_date") or good.get("end_date") or start
-        placed.append((start, _kind(good.get("name"), schedule.name), good.get("id", "")))
+        placed.append((start, period_kind(good.get("name"), schedule.name), good.get("id", "")))
     counted: dict[str | None, int] = {}
     numbers: dict[str, int] = {}
     for _, kind, key in sorted(placed, key=lambda p: p[0]):

@@ -268,11 +268,15 @@ class Portal:
         ]
 
     def _pupils(self, request: Request, _: Account) -> list[Json]:
-        classes, ids = _ids(request, "class_unit_ids"), _ids(request, "ids")
-        if classes is None and ids is None:
+        """Pupils of class units, of groups that they are in now, or with these ids (B4.2)."""
+        classes = _ids(request, "class_unit_ids") or _ids(request, "class_unit_id")
+        groups, ids = _ids(request, "group_ids"), _ids(request, "ids")
+        if classes is None and groups is None and ids is None:
             raise Refusal(400, "Не указан класс")
         rows = self.answers.pupils(classes, ids, with_marks=_asks(request, "with_final_marks"))
         kept = [r for r in self._of_year(request, rows) if _asks(request, "with_deleted") or not r["deleted"]]
+        if groups is not None:
+            kept = [r for r in kept if groups & {g["id"] for g in r["groups"]}]
         hidden = [] if _asks(request, "with_groups") else ["groups"]
         return [{k: v for k, v in r.items() if k not in hidden} for r in kept]
 

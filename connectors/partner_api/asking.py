@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from canonical.batch import Origin
+from connectors.asking import REFUSALS, attempt, together
 from connectors.contract import Reading, Unit
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
+from connectors.errors import ConnectorError
 from connectors.http import Answer
 from connectors.partner_api import people
-from connectors.partner_api.client import PartnerApi, attempt, gathered
+from connectors.partner_api.client import PartnerApi
 
 FOUND_ON_THE_WAY: Final = ("people", "subjects", "groups")
 """Entities that lessons may add to, so that they are complete only when all the year's lessons were read."""
@@ -32,7 +33,7 @@ class Asker:
         """An answer, or null: then what is missing is reported as a lost unit, unless the portal need not tell it."""
         got = await attempt(call)
         if isinstance(got, ConnectorError):
-            if not (optional and isinstance(got, AccessDeniedError | NotFoundError)):
+            if not (optional and isinstance(got, REFUSALS)):
                 self.lose(name, got)
             return None
         self.read.append(got.origin)
@@ -61,7 +62,7 @@ class Asker:
         """People who are named and stand on no list, each once: teachers who have left."""
         new = sorted(set(keys) - self._met)
         self._met.update(new)
-        got = await gathered(*(self.ask(f"person {k}", self.api.person(k), optional=True) for k in new))
+        got = await together(self.ask(f"person {k}", self.api.person(k), optional=True) for k in new)
         answers = tuple(answer for answer in got if answer is not None)
         if len(answers) < len(new):
             self.unsure.add("people")

@@ -1,8 +1,8 @@
 """Reads a browser's capture of the partner API: the windows that a person has paged to, in place of our own.
 
-Lessons, marks and the attendance log are captured each in windows of its own. Days are cut so that each stretch is
-answered by one answer of lessons and one of marks, the newest; what stands in no captured lesson is read by itself, and
-what it points at may wait.
+Lessons, marks and the attendance log are captured each in windows of its own, of whole groups or of one subject. Days are
+cut so that each stretch is answered by one answer of lessons and one of marks, the newest; what stands in no captured lesson
+is read by itself, and what it points at may wait.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.entities import Course, Lesson, PeriodMark, Record, Work
 from canonical.years import Stretch
-from connectors.captured_days import covers, cut, parts_of
-from connectors.captured_requests import day_of
-from connectors.captures import Captured, Kept, Run
-from connectors.contract import Reading, Unit
+from connectors.captured_days import covers, cut
+from connectors.captures import Captured, missing
+from connectors.contract import Reading, Unit, ready
 from connectors.errors import ConnectorError, NotCapturedError
 from connectors.http import Answer
 from connectors.partner_api.asking import Asker
+from connectors.partner_api.captured_log import CapturedLog, Loose
+from connectors.partner_api.captured_windows import Piece, Windows
 from connectors.partner_api.client import Account
 from connectors.partner_api.journal import Bells, View, journal_batch, own_lessons
 from connectors.partner_api.mapper import Place, Taught, course_key, family_of, items_of, key_of, listed
@@ -32,8 +33,6 @@ from connectors.partner_api.parts import Part
 from connectors.partner_api.people import Roster, users_of
 from connectors.partner_api.reading import Reader
 from connectors.partner_api.wire import id_of
-
-_ANY_DAYS: Final = "2000-01-01/2000-01-01"
 
 _UNTOLD: Final = {
     "courses": ("teachers",),
@@ -144,17 +143,18 @@ class CapturedReader(Reader):
     async def _journals(self) -> AsyncIterator[Unit]:
         """Every group whose lessons or marks were captured, save those of another school; then the attendance log."""
         foreign = self._foreign()
-        asked = self.captured.every("get /v2/edu-groups/[0-9]+/(lessons|marks)/.*")
+        asked = self.captured.every("get /v2/edu-groups/[0-9]+/(subjects/[0-9]+/)?(lessons|marks)/.*")
         found = {k.asked.place.split("/")[3] for k in asked} - foreign
         for group in sorted(found - self.places.keys()):
             self.places[group] = Place(None)
-        self._logged: set[str] = set()
+        pupils = {person for members in self.members.values() for person in members} if foreign else None
+        self._log = CapturedLog(self.captured, is_of_school=lambda group: group not in foreign, pupils=pupils)
         queue = [g for g in self.places if self._is_by_itself(g) or g in found]
         for group in queue:  # grows by metagroups that only lessons show
             async for unit in self._journal(group, queue):
                 yield unit
-        async for unit in self._loose_log():
-            yield unit
+        for loose in self._log.loose():
+            yield ready(loose.name, self._loose_log(loose))
 
     def _foreign(self) -> set[str]:
         """Groups that stand in the captured list of another school, and in none of this one's."""
@@ -170,34 +170,22 @@ class CapturedReader(Reader):
         return self._all_lessons and "groups" not in self.asker.unsure
 
     async def _journal(self, group: str, queue: list[str]) -> AsyncIterator[Unit]:
-        lessons = self.captured.runs(f"/v2/edu-groups/{group}/lessons/{_ANY_DAYS}")
-        marks = self.captured.runs(f"/v2/edu-groups/{group}/marks/{_ANY_DAYS}")
-        if not lessons:
+        windows = Windows(self.captured, group)
+        if not windows.lessons:
             self._all_lessons = False
-        if not lessons and not marks:
+        if not windows:
             if self.places[group].kind != "subgroup":
-                yield self._missing(f"lessons {group}")
+                yield missing(f"lessons {group}")
             return
         bells, told = await self._bells_of(group)
-        year = Stretch(self.year.start, self.year.end)
-        pieces: list[tuple[Stretch, Run | None, Run | None, bool]] = [
-            (p.days, p.runs.get("lessons"), p.runs.get("marks"), True)
-            for p in parts_of({"lessons": lessons, "marks": marks}, year)
-        ]
-        for run in lessons:
-            pieces += [(run.days, run, None, False)] if not run.complete else []
-        for run in marks:
-            pieces += [(run.days, None, run, False)] if not run.complete else []
+        pieces = windows.pieces(Stretch(self.year.start, self.year.end))
         until = min(self.year.end, self.context.today())
-        held = [days for days, said, _, complete in pieces if said and complete]
+        held = [p.days for p in pieces if p.lessons and p.complete and p.subject is None]
         self._all_lessons = self._all_lessons and covers(held, Stretch(self.year.start, until))
         taught = Taught(whole=False)
-        views: list[tuple[Stretch, Answer | None, Answer | None, bool]] = []
-        for days, said, marked, complete in pieces:
-            answer = self._cut(said, days) if said else None
-            if answer:
-                taught.take(items_of(answer), answer.origin)
-            views.append((days, answer, self.captured.answers(marked)[0] if marked else None, complete))
+        for piece in pieces:
+            if piece.lessons:
+                taught.take(items_of(piece.lessons), piece.lessons.origin)
         yield await self._courses(group, taught, queue, told)
         view = View(
             self.context.zone,
@@ -207,44 +195,19 @@ class CapturedReader(Reader):
             family_of(self.places, group),
             (frozenset(queue) - {group}) & taught.groups(),
         )
-        here = {k for _, answer, _, _ in views if answer for k in (key_of(i) for i in items_of(answer)) if k}
-        for days, answer, marked_answer, complete in views:
-            name = f"lessons {group} {days.start} {days.end}"
-            if answer is None and not complete:
-                name = f"marks {group} {days.start} {days.end}"
-            if answer and items_of(answer) and marked_answer is None:
-                yield self._missing(f"marks {group} {days.start}…{days.end}")
-            read = partial(self._read_stretch, view, days, answer, marked_answer, frozenset(here), complete=complete)
-            yield Unit(name, read)
+        here = {k for p in pieces if p.lessons for k in (key_of(i) for i in items_of(p.lessons)) if k}
+        for piece in pieces:
+            of = f"{group}{f' {piece.subject}' if piece.subject else ''} {piece.days.start} {piece.days.end}"
+            only_marks = piece.lessons is None and not piece.complete
+            if piece.lessons and items_of(piece.lessons) and piece.marks is None:
+                yield missing(f"marks {of}")
+            read = partial(self._read_window, view, group, piece, frozenset(here))
+            yield Unit(f"{'marks' if only_marks else 'lessons'} {of}", read)
 
-    def _missing(self, name: str) -> Unit:
-        async def read() -> Reading:
-            raise NotCapturedError(f"not in the capture: {name}")
-
-        return Unit(name, read)
-
-    def _cut(self, run: Run, days: Stretch) -> Answer:
-        (answer,) = self.captured.answers(run)
-        items_of(answer)
-
-        def is_inside(item: Any) -> bool:
-            day = day_of(item.get("date")) if isinstance(item, dict) else None
-            return day is None or days.start <= day <= days.end
-
-        return cut(answer, is_inside)
-
-    async def _read_stretch(
-        self,
-        view: View,
-        days: Stretch,
-        lessons: Answer | None,
-        marks: Answer | None,
-        captured_lessons: frozenset[str],
-        *,
-        complete: bool,
-    ) -> Reading:
+    async def _read_window(self, view: View, group: str, piece: Piece, captured_lessons: frozenset[str]) -> Reading:
+        lessons, marks, days = piece.lessons, piece.marks, piece.days
         own = lessons or (marks and _empty(marks))
-        assert own is not None  # noqa: S101 - a stretch is answered by one of the two at least
+        assert own is not None  # noqa: S101 - a piece is answered by one of the two at least
         keys = {k for item in items_of(own) if (k := key_of(item))}
         works = {w for item in items_of(own) for w in _works(item)}
 
@@ -256,69 +219,40 @@ class CapturedReader(Reader):
 
         marked = cut(marks, belongs) if marks else None
         said = Part((own,))
-        wanted = [key for item in own_lessons(view, said) if (key := key_of(item))] if lessons else []
-        logs, noted = self._logs(wanted)
-        told_all = marked is not None and noted >= set(wanted)
+        read = own_lessons(view, said) if lessons else []
+        wanted = {key for item in read if (key := key_of(item))}
+        logs, noted = self._log.of(read)
+        told_all = marked is not None and noted >= wanted
         holds = {"lessons", "works"} if lessons else set()
         holds |= {"marks"} if marks or not items_of(own) else set()
-        holds |= {"attendance"} if lessons and noted >= set(wanted) else set()
+        holds |= {"attendance"} if lessons and noted >= wanted and not piece.divided else set()
 
         def make() -> Batch:
             batch = journal_batch(view, said, Part((marked,) if marked else ()), Part(tuple(logs)), days)
             if not told_all:
                 batch.blocks = [(o, [_unless_planned(r) for r in records]) for o, records in batch.blocks]
-            batch.scopes = [s for s in batch.scopes if complete and s.entity in holds]
-            if complete and lessons and "attendance" not in holds:
-                batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(noted & set(wanted))))
+            batch.scopes = [s for s in batch.scopes if piece.complete and s.entity in holds]
+            if piece.subject:
+                course = course_key(group, piece.subject)
+                scopes = dict.fromkeys(replace(s, selector=Selector.COURSE, selector_key=course) for s in batch.scopes)
+                batch.scopes = [*scopes]
+            if piece.complete and lessons and "attendance" not in holds:
+                batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(noted & wanted)))
             return batch
 
         return Reading([a for a in (lessons, marks, *logs) if a], make)
 
-    # -- the attendance log --------------------------------------------------------------------------------------
-
-    def _logs(self, lessons: Iterable[str]) -> tuple[list[Answer], set[str]]:
-        """What the log says of lessons, each by the newest answer that was asked for it; and of which it says anything."""
-        by_answer: dict[int, tuple[Kept, set[str]]] = {}
-        found: set[str] = set()
-        newest = self._newest_log()
-        for lesson in lessons:
-            if lesson in newest:
-                kept = newest[lesson]
-                by_answer.setdefault(kept.order, (kept, set()))[1].add(lesson)
-                found.add(lesson)
-        self._logged |= found
-        answers = [
-            cut(self.captured.take(kept), partial(_is_of, some)) for _, (kept, some) in sorted(by_answer.items())
-        ]
-        return answers, found
-
-    def _newest_log(self) -> dict[str, Kept]:
-        asked = self.captured.every("get /v2/lesson-log-entries")
-        return {lesson: k for k in asked for lesson in k.asked.chosen.get("lessons", ())}
-
-    async def _loose_log(self) -> AsyncIterator[Unit]:
-        """Entries of the log for lessons that were not captured."""
-        rest = sorted(self._newest_log().keys() - self._logged)
-        if not rest:
-            return
-        logs, found = self._logs(rest)
-        empty = Part((_empty(logs[0]),))
+    def _loose_log(self, loose: Loose) -> Reading:
+        """Entries of the log for lessons that were not captured, which may wait for them."""
         view = View(self.context.zone, self.context.scale, self.work_types, Bells(), (), frozenset())
+        days = Stretch(self.year.start, self.year.end)
 
         def make() -> Batch:
-            batch = journal_batch(view, empty, Part(), Part(tuple(logs)), Stretch(self.year.start, self.year.end))
-            batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(found)))
+            batch = journal_batch(view, Part(), Part(), Part(tuple(loose.answers)), days)
+            batch.covers(*loose.scopes)
             return batch
 
-        yield Unit("attendance log", partial(_ready, Reading(logs, make)))
-
-
-async def _ready(reading: Reading) -> Reading:
-    return reading
-
-
-def _is_of(lessons: set[str], entry: Any) -> bool:
-    return id_of(entry, "lesson") in lessons
+        return Reading(list(loose.answers), make)
 
 
 def _empty(answer: Answer) -> Answer:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from typing import Final
 
+from connectors.asking import attempt, together
 from connectors.contract import CheckLine
 from connectors.errors import ConnectorError
 from connectors.http import Answer
-from connectors.partner_api.client import Account, PartnerApi, attempt, gathered
+from connectors.partner_api.client import Account, PartnerApi
 from connectors.partner_api.mapper import items_of, key_of, listed
 
 _BACK: Final = timedelta(days=27)
@@ -45,7 +46,7 @@ async def checked(api: PartnerApi, account: Account, school: str, today: date) -
 
 async def _closed(api: PartnerApi, groups: dict[str, str], today: date) -> dict[str, ConnectorError]:
     """The groups whose marks cannot be read as a whole."""
-    got = await gathered(*(attempt(listed(api.marks(g, today, today))) for g in groups))
+    got = await together(attempt(listed(api.marks(g, today, today))) for g in groups)
     return {g: told for g, told in zip(groups, got, strict=True) if isinstance(told, ConnectorError)}
 
 

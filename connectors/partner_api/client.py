@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,12 +10,11 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError, UnexpectedAnswerError
+from connectors.asking import REFUSALS, together, unless_denied
+from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer, Session
 from connectors.partner_api.wire import Context, School, User, id_of, id_text
 from connectors.wire import as_list, reason
-
-T = TypeVar("T")
 
 _USERS_AT_ONCE: Final = 100
 _LESSONS_AT_ONCE: Final = 100
@@ -65,7 +63,7 @@ class PartnerApi:
         """Who the token belongs to, by the context, or by less where a scope for that was not granted."""
         try:
             answer = await self._get("users/me/context")
-        except (AccessDeniedError, NotFoundError):
+        except REFUSALS:
             return await self._account_without_context()
         context = _read(Context, answer)
         names = {i: str(s.get("name") or i) for s in context.schools if isinstance(s, dict) and (i := id_of(s, "id"))}
@@ -117,7 +115,7 @@ class PartnerApi:
         """The groups of a teacher or pupil, subgroups and those of earlier years among them."""
         try:
             return await self._get(f"persons/{person}/edu-groups/all")
-        except (AccessDeniedError, NotFoundError):
+        except REFUSALS:
             return await self._get(f"persons/{person}/edu-groups")
 
     async def person(self, person: str) -> Answer:
@@ -126,9 +124,9 @@ class PartnerApi:
     async def users(self, users: Sequence[str]) -> list[Answer]:
         """Logins in batches, or one by one where the portal does not offer that; none where it does not show them."""
         batches = [users[n : n + _USERS_AT_ONCE] for n in range(0, len(users), _USERS_AT_ONCE)]
-        with suppress(AccessDeniedError, NotFoundError, UnexpectedAnswerError):
-            return await gathered(*(self._users_at_once(batch) for batch in batches))
-        shown = await gathered(*(if_shown(self._get(f"users/{user}")) for user in users))
+        with suppress(*REFUSALS, UnexpectedAnswerError):
+            return await together(self._users_at_once(batch) for batch in batches)
+        shown = await together(unless_denied(self._get(f"users/{user}")) for user in users)
         return [answer for answer in shown if answer is not None]
 
     async def _users_at_once(self, users: Sequence[str]) -> Answer:
@@ -188,9 +186,9 @@ class PartnerApi:
     async def some_lessons(self, lessons: Sequence[str]) -> list[Answer]:
         """Lessons by their numbers, in batches; or one by one where the portal does not offer that."""
         batches = [lessons[n : n + _LESSONS_AT_ONCE] for n in range(0, len(lessons), _LESSONS_AT_ONCE)]
-        with suppress(AccessDeniedError, NotFoundError, UnexpectedAnswerError):
-            return await gathered(*(self._session.query("/v2/lessons/many", json=[int(k) for k in b]) for b in batches))
-        shown = await gathered(*(if_shown(self._get(f"lessons/{key}")) for key in lessons))
+        with suppress(*REFUSALS, UnexpectedAnswerError):
+            return await together(self._session.query("/v2/lessons/many", json=[int(k) for k in b]) for b in batches)
+        shown = await together(unless_denied(self._get(f"lessons/{key}")) for key in lessons)
         return [answer for answer in shown if answer is not None]
 
     async def marks_of_person(self, person: str, school: str, since: date, until: date) -> Answer:
@@ -207,43 +205,6 @@ class PartnerApi:
 
     async def _get(self, path: str, params: dict[str, Any] | None = None) -> Answer:
         return await self._session.get(f"/v2/{path}", params)
-
-
-# -- asking for several things ---------------------------------------------------------------------------------------
-
-
-async def gathered(*calls: Awaitable[T]) -> list[T]:
-    """What several calls give, asked at once; waits for all of them before it raises the error of one."""
-    settled = await asyncio.gather(*(_settled(call) for call in calls))
-    for _, error in settled:
-        if error is not None:
-            raise error
-    return [value for values, _ in settled for value in values]
-
-
-async def _settled(call: Awaitable[T]) -> tuple[tuple[T, ...], ConnectorError | None]:
-    try:
-        return (await call,), None
-    except ConnectorError as error:
-        return (), error
-
-
-async def attempt(call: Awaitable[T]) -> T | ConnectorError:
-    """What a call gives, or the error that leaves out no more than what it asked for."""
-    try:
-        return await call
-    except ConnectorError as error:
-        if error.stops == "source":
-            raise
-        return error
-
-
-async def if_shown(call: Awaitable[Answer]) -> Answer | None:
-    """The answer to a question that the portal need not answer to every account; null if it does not."""
-    try:
-        return await call
-    except (AccessDeniedError, NotFoundError):
-        return None
 
 
 M = TypeVar("M", Context, School, User)

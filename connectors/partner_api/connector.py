@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from connectors.asking import attempt
 from connectors.captures import captured
 from connectors.contract import CheckLine, Context, OAuth, RemoteInstitution, Unit, Window
 from connectors.errors import (
@@ -15,7 +16,7 @@ from connectors.errors import (
 from connectors.partner_api.brand import Brand
 from connectors.partner_api.captured import CapturedReader, captured_account
 from connectors.partner_api.checking import checked
-from connectors.partner_api.client import Account, PartnerApi, attempt
+from connectors.partner_api.client import Account, PartnerApi
 from connectors.partner_api.reading import Reader
 from connectors.partner_api.tokens import PartnerManner, RefreshedToken
 

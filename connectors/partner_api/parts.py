@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from canonical.years import Stretch
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError, UnexpectedAnswerError
+from connectors.asking import REFUSALS, attempt, together, unless_denied
+from connectors.errors import ConnectorError, UnexpectedAnswerError
 from connectors.http import Answer
-from connectors.partner_api.client import PartnerApi, attempt, gathered, if_shown
+from connectors.partner_api.client import PartnerApi
 from connectors.partner_api.mapper import items_of, key_of, listed
 from connectors.partner_api.wire import id_of
 from connectors.wire import as_list
@@ -58,9 +59,6 @@ class Whom:
         )
 
 
-Refusal = (AccessDeniedError, NotFoundError)
-
-
 async def lessons_of(api: PartnerApi, group: str, piece: Stretch, whom: Whom) -> Part:
     """The lessons of a class: from its journal, or from its pupils' timetables, which name lessons to be asked for.
 
@@ -71,7 +69,7 @@ async def lessons_of(api: PartnerApi, group: str, piece: Stretch, whom: Whom) ->
     whole = await attempt(listed(api.lessons(group, piece.start, piece.end)))
     if isinstance(whole, Answer):
         return Part((whole,))
-    if not isinstance(whole, Refusal) or not whom.persons:
+    if not isinstance(whole, REFUSALS) or not whom.persons:
         raise whole
     days = await _each(whom, lambda p: api.schedule(p, group, piece.start, piece.end))
     part = whom.part(whole, days)
@@ -119,7 +117,7 @@ async def marks_of(api: PartnerApi, school: str, group: str, piece: Stretch, who
     whole = await attempt(listed(api.marks(group, piece.start, piece.end)))
     if isinstance(whole, Answer):
         return Part((whole,))
-    if not isinstance(whole, Refusal):
+    if not isinstance(whole, REFUSALS):
         raise whole
     told = await _each(whom, lambda p: listed(api.marks_of_person(p, school, piece.start, piece.end)))
     return whom.part(whole, told)
@@ -135,15 +133,15 @@ async def log_of(api: PartnerApi, lessons: Sequence[Any], piece: Stretch, whom: 
     keys = [key for item in lessons if (key := key_of(item))]
     whole = len(keys) == len(lessons)
     batches = [keys[n : n + LESSONS_AT_ONCE] for n in range(0, len(keys), LESSONS_AT_ONCE)]
-    told = await attempt(gathered(*(listed(api.log_entries(batch)) for batch in batches)))
+    told = await attempt(together(listed(api.log_entries(batch)) for batch in batches))
     if isinstance(told, list):
         return Part(tuple(told), whole)
     refused = told
-    if not isinstance(refused, (*Refusal, UnexpectedAnswerError)):
+    if not isinstance(refused, (*REFUSALS, UnexpectedAnswerError)):
         raise refused
     taught = {(g, s) for item in lessons if (g := id_of(item, "group")) and (s := key_of(item.get("subject")))}
     calls = (listed(api.log_of_subject(g, s, piece.start, piece.end)) for g, s in sorted(taught))
-    told = await attempt(gathered(*calls))
+    told = await attempt(together(calls))
     if isinstance(told, list):
         return Part(tuple(told), whole)
     return whom.part(refused, await _each(whom, lambda p: _with_entries(api.log_of_person(p, piece.start, piece.end))))
@@ -162,5 +160,5 @@ async def _with_entries(call: Awaitable[Answer]) -> Answer:
 
 async def _each(whom: Whom, ask: Callable[[str], Awaitable[Answer]]) -> list[tuple[str, tuple[Answer, ...] | None]]:
     """What each pupil's question gives; null where it is refused."""
-    got = await gathered(*(if_shown(ask(person)) for person in whom.persons))
+    got = await together(unless_denied(ask(person)) for person in whom.persons)
     return [(p, None if answer is None else (answer,)) for p, answer in zip(whom.persons, got, strict=True)]

@@ -15,12 +15,13 @@ from typing import Any, Final
 from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.years import Stretch, grid
+from connectors.asking import attempt, together
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.errors import AccessDeniedError, ConnectorError
 from connectors.http import Answer
 from connectors.partner_api import mapper, people, wire
 from connectors.partner_api.asking import FOUND_ON_THE_WAY, Asker
-from connectors.partner_api.client import Account, PartnerApi, attempt, gathered
+from connectors.partner_api.client import Account, PartnerApi
 from connectors.partner_api.journal import Bells, View, bells_of, journal_batch, own_lessons
 from connectors.partner_api.mapper import CLASSES, ClassPeriods, Pair, Place, Taught, items_of, key_of, listed
 from connectors.partner_api.parts import Part, Whom, lessons_in, lessons_of, log_of, marks_of
@@ -67,11 +68,13 @@ class Reader:
 
     async def _school(self) -> AsyncIterator[Unit]:
         api, school, year = self.api, self.school, self.year
-        teachers, subjects, types, groups = await gathered(
-            self.asker.ask("teachers", listed(api.teachers(school))),
-            self.asker.ask("subjects", listed(api.subjects(school))),
-            self.asker.ask("kinds of work", listed(api.work_types(school)), optional=True),
-            self.asker.ask("groups", listed(api.groups(school)), optional=True),
+        teachers, subjects, types, groups = await together(
+            [
+                self.asker.ask("teachers", listed(api.teachers(school))),
+                self.asker.ask("subjects", listed(api.subjects(school))),
+                self.asker.ask("kinds of work", listed(api.work_types(school)), optional=True),
+                self.asker.ask("groups", listed(api.groups(school)), optional=True),
+            ]
         )
         notes = Batch()
         self.staff = people.staff_keys(teachers) if teachers else set()
@@ -127,9 +130,7 @@ class Reader:
     async def _memberships(self) -> dict[str, Answer]:
         """What teachers teach to whom, teacher by teacher."""
         keys = sorted(self.staff)
-        got = await gathered(
-            *(self.asker.ask(f"memberships {k}", self.api.memberships(k), optional=True) for k in keys)
-        )
+        got = await together(self.asker.ask(f"memberships {k}", self.api.memberships(k), optional=True) for k in keys)
         return {key: answer for key, answer in zip(keys, got, strict=True) if answer}
 
     async def _groups_elsewhere(self, memberships: Iterable[Answer]) -> list[tuple[Answer, list[Any]]]:
@@ -139,8 +140,8 @@ class Reader:
         """
         family = self.account.groups if not self.account.is_of_staff else {}
         keys = sorted(family) or sorted(self.staff | {key for key in (self.account.person,) if key})
-        walks = await gathered(
-            *(self.asker.ask(f"groups of {k}", listed(self.api.groups_of(k)), optional=True) for k in keys)
+        walks = await together(
+            self.asker.ask(f"groups of {k}", listed(self.api.groups_of(k)), optional=True) for k in keys
         )
         if family:
             told = {k: [key for i in items_of(a) if (key := key_of(i))] for k, a in zip(keys, walks, strict=True) if a}
@@ -150,14 +151,14 @@ class Reader:
         found = mapper.each_once([*own, *taught, *((answer, items_of(answer)) for answer in walks if answer)])
         known = {key_of(item) for _, items in found for item in items}
         named = sorted({g for groups in self.account.groups.values() for g in groups} - known)
-        alone = await gathered(*(self.asker.ask(f"group {g}", self.api.group(g), optional=True) for g in named))
+        alone = await together(self.asker.ask(f"group {g}", self.api.group(g), optional=True) for g in named)
         return [*found, *((answer, [answer.json()]) for answer in alone if answer)]
 
     async def _curators(self) -> tuple[dict[str, str], list[Answer]]:
         """Class teachers by class; the portal need not tell them."""
         classes = [g for g, place in self.places.items() if place.kind in {"class", "study_group"}]
-        got = await gathered(
-            *(self.asker.ask(f"class teacher {g}", self.api.class_teacher(g), optional=True) for g in classes)
+        got = await together(
+            self.asker.ask(f"class teacher {g}", self.api.class_teacher(g), optional=True) for g in classes
         )
         found = {g: key for g, answer in zip(classes, got, strict=True) if answer and (key := key_of(answer.json()))}
         return found, [answer for answer in got if answer]
@@ -165,7 +166,7 @@ class Reader:
     # -- pupils and periods --------------------------------------------------------------------------------------
 
     async def _pupils(self) -> AsyncIterator[Unit]:
-        rosters = [r for r in await gathered(*(self._roster(g) for g in self.places)) if r]
+        rosters = [r for r in await together(self._roster(g) for g in self.places) if r]
         lists = [answer for r in rosters for answer in r.answers]
         births = await self.asker.births(lists)
         answers = (*lists, *births)
@@ -190,7 +191,7 @@ class Reader:
             persons = await self.asker.ask(name, listed(self.api.persons(group)), optional=bool(own))
             roster = Roster(group, (students,), (persons,) if persons else (), whole=persons is not None)
         else:
-            told = await gathered(*(self.asker.ask(name, self.api.person(person)) for person in own))
+            told = await together(self.asker.ask(name, self.api.person(person)) for person in own)
             roster = Roster(group, tuple(answer for answer in told if answer), (), whole=False)
         if not roster.answers:
             return None
@@ -201,7 +202,7 @@ class Reader:
 
     async def _periods(self) -> AsyncIterator[Unit]:
         classes = [g for g, place in self.places.items() if place.kind in CLASSES]
-        got = await gathered(*(self.asker.ask(f"periods {g}", listed(self.api.periods(g))) for g in classes))
+        got = await together(self.asker.ask(f"periods {g}", listed(self.api.periods(g))) for g in classes)
         answers = {g: answer for g, answer in zip(classes, got, strict=True) if answer}
         self.periods = mapper.periods_of_classes(answers, self.year)
         every = len(answers) == len(classes) and "groups" not in self.asker.unsure
@@ -233,7 +234,7 @@ class Reader:
         bells, told = await self._bells_of(group)
         pieces = self._pieces()
         whom = self._whom(group)
-        got = await gathered(*(attempt(lessons_of(self.api, group, p, whom)) for p in pieces))
+        got = await together(attempt(lessons_of(self.api, group, p, whom)) for p in pieces)
         taught = Taught()
         lessons: list[tuple[Stretch, Part]] = []
         for piece, part in zip(pieces, got, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from zoneinfo import ZoneInfo
 from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.scales import Scale
+from connectors.asking import REFUSALS, Once, attempt, together, unless_denied
 from connectors.contract import Reading
-from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
+from connectors.errors import ConnectorError
 from connectors.partner_api import wire
-from connectors.partner_api.client import PartnerApi, attempt, gathered, if_shown
+from connectors.partner_api.client import PartnerApi
 from connectors.partner_api.finals import Finals, Register, fill, finals_batch, has_year_marks, people_in
 from connectors.partner_api.mapper import CLASSES, ClassPeriods, Pair, Place, begun, family_of, listed
 from connectors.partner_api.parts import Whom
@@ -90,7 +90,7 @@ class FinalsReader:
         self._school = school
         self._today = today
         self._whom = whom
-        self._asked: dict[str, asyncio.Task[Finals | ConnectorError]] = {}
+        self._asked: dict[str, Once[Finals | ConnectorError]] = {}
         self._metagroups = frozenset(g for g, place in school.places.items() if place.kind == "metagroup")
 
     def units(self) -> Iterator[tuple[str, Callable[[], Awaitable[Reading]]]]:
@@ -113,7 +113,7 @@ class FinalsReader:
 
     async def _read_metagroup(self, group: str) -> Reading:
         classes = self._school.drawn_from(group)
-        asked = await gathered(*(self._once(g) for g in classes))
+        asked = await together(self._once(g) for g in classes)
         told = [(self._school.of(g, f), f) for g, f in zip(classes, asked, strict=True) if isinstance(f, Finals)]
         told = [(register, finals) for register, finals in told if finals.of_class]
         whole = bool(classes) and len(told) == len(classes)
@@ -134,14 +134,14 @@ class FinalsReader:
         if not any(group in self._school.drawn_from(g) for g in self._metagroups):
             return await self._ask(group)
         if group not in self._asked:
-            self._asked[group] = asyncio.ensure_future(self._ask(group))
-        return await self._asked[group]
+            self._asked[group] = Once(partial(self._ask, group))
+        return await self._asked[group].get()
 
     async def _ask(self, group: str) -> Finals | ConnectorError:
         finals = await attempt(listed(self._api.final_marks(group)))
-        if isinstance(finals, AccessDeniedError | NotFoundError):
+        if isinstance(finals, REFUSALS):
             persons = self._whom(group).persons
-            told = await attempt(gathered(*(if_shown(self._api.all_final_marks(p, group)) for p in persons)))
+            told = await attempt(together(unless_denied(self._api.all_final_marks(p, group)) for p in persons))
             if isinstance(told, ConnectorError):
                 return told
             shown = {p: answer for p, answer in zip(persons, told, strict=True) if answer}
@@ -151,7 +151,7 @@ class FinalsReader:
         of_pupils = []
         if has_year_marks(finals) or self._year_ends(group):
             members = sorted(self._school.members.get(group, {}))
-            got = await attempt(gathered(*(if_shown(self._api.all_final_marks(p, group)) for p in members)))
+            got = await attempt(together(unless_denied(self._api.all_final_marks(p, group)) for p in members))
             if isinstance(got, ConnectorError):
                 return got
             of_pupils = [answer for answer in got if answer]

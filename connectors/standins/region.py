@@ -131,6 +131,9 @@ SPECIALITIES: Final = (
     ("38.02.01", "Экономика и бухгалтерский учёт", "БУ"),
 )
 
+_AGES_IN: Final = 2026
+"""The year in whose autumn people are as old as their grade says. They are born on one day, whichever year is made."""
+
 MarkType = Literal["grade", "exempt", "credit", "no_credit", "not_attested", "debt", "note"]
 PeriodMarkKind = Literal["period", "year", "exam", "final"]
 WorkKind = Literal["answer", "written", "control", "practical", "laboratory", "homework"]
@@ -532,7 +535,7 @@ class _Maker:
         if role == "student" and self.rng.random() < 0.04:
             patronymic = None
         age = 40 if role == "staff" else (level + 6 if self.made.kind == "school" else level + 15)
-        birth = date(self.made.year.first - age, 1 + self.rng.randrange(12), 1 + self.rng.randrange(28))
+        birth = date(_AGES_IN - age, 1 + self.rng.randrange(12), 1 + self.rng.randrange(28))
         number = len(self.made.people) + 1
         person = Person(number, role, family, given, patronymic, sex, birth, position)
         self.made.people[number] = person

@@ -25,9 +25,12 @@ KNOWN: Final = tuple(
     name if product == m.default else f"{name}/{product}"
     for name, m in manifests().items()
     for product, known in m.products.items()
-    if known.standin
+    if known.standin and "path" not in known.needs
 )
-"""The portals that have a stand-in, the default product of a connector by the connector's name."""
+"""The portals that have a stand-in with an address, the default product of a connector by the connector's name.
+
+What is read from a folder (it needs a `path`) has none.
+"""
 
 
 def register(app: typer.Typer) -> None:

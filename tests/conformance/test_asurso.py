@@ -21,8 +21,9 @@ from canonical.coverage import Axis, Selector
 from canonical.entities import entity_of
 from canonical.years import AcademicYear
 from connectors.archive import NoArchive
-from connectors.asurso.standin import LOGIN, PAGE, PASSWORD, Portal, hashed, make
+from connectors.asurso.standin import LOGIN, PASSWORD, Portal, hashed, make
 from connectors.asurso.standin_answers import Answers
+from connectors.asurso.standin_frame import PAGE
 from connectors.conformance.bench import KeepingArchive, keep_days
 from connectors.conformance.harness import (
     QUICK,

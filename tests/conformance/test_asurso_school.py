@@ -20,8 +20,9 @@ from canonical.coverage import Axis
 from canonical.entities import Lesson, entity_of
 from canonical.years import AcademicYear
 from connectors.archive import NoArchive
-from connectors.asurso.school.standin import LOGIN, PASSWORD, Portal, hashed, make
+from connectors.asurso.school.standin import make
 from connectors.asurso.school.standin_answers import Answers
+from connectors.asurso.school.standin_portal import LOGIN, PASSWORD, Portal, hashed
 from connectors.conformance.bench import keep_days
 from connectors.conformance.harness import Collected, differences, make_context, read_all, secrets_in_place
 from connectors.contract import Window

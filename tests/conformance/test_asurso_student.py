@@ -188,7 +188,7 @@ class TestAStudentsAccount:
 
 def test_a_name_with_a_slash_is_split_only_where_a_part_is_meant() -> None:
     from connectors.asurso.signin import OwnStudent
-    from connectors.asurso.student import Around
+    from connectors.asurso.student_around import Around
 
     me = OwnStudent("1", "5", "ИС-21", (None, None, None))
     around = Around(me, "5", AcademicYear(2026), frozenset({"история/россия в мире", "математика"}), mock.Mock())

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.asurso.school.standin import Portal, make
+from connectors.asurso.school.standin import make
+from connectors.asurso.school.standin_portal import Portal
 from connectors.asurso.school.standin_view import Place
 from connectors.standins.region import Lesson, make_institution
 from connectors.standins.server import StandIn, serving

@@ -21,6 +21,7 @@ from connectors.mosreg.manner import expiry
 from connectors.mosreg.wire import PlannedLesson
 from connectors.standins.region import Mark, Work
 from connectors.standins.server import Faults
+from tests.browsing import signed_in_myschool
 from tests.conformance.mosreg_help import NOW, Served, break_off, import_into, imported, open_desk, served, window
 from tests.stores import Desk
 
@@ -454,3 +455,19 @@ def is_of_old_absence(line: str, desk: Desk) -> bool:
         return False
     lesson = desk.rows("lessons")[key.split(":")[0]]
     return isinstance(lesson, Lesson) and lesson.date < (NOW - timedelta(days=21)).date().isoformat()
+
+
+def test_the_stand_in_gives_the_pupils_of_groups() -> None:
+    with served() as portal:
+        browser = signed_in_myschool(portal.standin)
+        said = {"academic_year_id": 14, "with_groups": "true", "per_page": 300}
+        profiles = "/api/ej/core/teacher/v1/student_profiles"
+        groups = browser.ask("/jersey/api/groups", {"academic_year_id": 14, "per_page": 300})
+        everyone = {g["id"]: set(g["student_ids"]) for g in groups}
+        small, *_, whole = sorted(everyone, key=lambda g: len(everyone[g]))
+        for asked in ([small], [whole], [small, whole]):
+            found = browser.ask(profiles, said | {"group_ids": ",".join(map(str, asked))})
+            assert {p["id"] for p in found} == set().union(*(everyone[g] for g in asked))
+            assert all(set(asked) & {g["id"] for g in p["groups"]} for p in found)
+        one = browser.ask(profiles, said | {"group_ids": small, "class_unit_id": 1})
+        assert one == [], "what is asked for is narrowed by every filter"

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from canonical.entities import ENTITIES
+from canonical.cleaning import clean
+from canonical.entities import ENTITIES, Attendance, entity_of
 from connectors.archive import NoArchive
 from connectors.asurso.school.signin import hashed
 from connectors.captures import Capture
@@ -21,7 +22,7 @@ from connectors.conformance.harness import differences
 from connectors.contract import Product
 from connectors.registry import manifest
 from connectors.standins.server import StandIn
-from tests.browsing import SECRET, Browser
+from tests.browsing import SECRET, Browser, signed_in_myschool
 from tests.sites import Installation
 
 SINCE, UNTIL = date(2026, 9, 28), date(2026, 11, 13)
@@ -127,29 +128,63 @@ def page_through_myschool(standin: StandIn, browser: Browser) -> None:
             marks_of_myschool(browser, group["id"], since, until)
 
 
-def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
-    school = standin.remote_id
+def lists_of_dnevnik(browser: Browser, school: str) -> list[str]:
+    """The lists of the school and of its classes as pages ask for them; gives the groups."""
     browser.ask("/v2.0/users/me/context", {"access_token": SECRET})
     for what in ("teachers", "subjects", "timetables"):
         browser.ask(f"/v2.0/schools/{school}/{what}")
     browser.ask(f"/v2/work-types/{school}", {"_": "1"})
-    groups = browser.ask(f"/v2/schools/{school}/edu-groups")
+    groups = [g["id_str"] for g in browser.ask(f"/v2/schools/{school}/edu-groups")]
     for teacher in browser.ask(f"/v2/schools/{school}/teachers"):
         browser.ask(f"/v2/persons/{teacher['Id']}/school-memberships")
     for group in groups:
-        at = f"/v2.0/edu-groups/{group['id_str']}"
+        at = f"/v2.0/edu-groups/{group}"
         for what in ("students", "reporting-periods", "timetables", "classteacher", "final-marks"):
             browser.ask(f"{at}/{what}")
         users = [p["userId"] for p in browser.ask(f"{at}/persons", {"includeArchive": "true"})]
         browser.ask("/v2/users/many", method="POST", body=users)
-        for since, until in browser.weeks(SINCE, UNTIL):
-            lessons = browser.ask(f"{at}/lessons/{since}T00:00:00/{until}T23:59:59") or []
-            keys = [lesson["id_str"] for lesson in lessons]
-            for some in (keys[:5], keys[5:]):
-                if some:
-                    browser.ask("/v2/lesson-log-entries", {"lessons": some})
-        for since, until in ((SINCE, date(2026, 10, 15)), (date(2026, 10, 16), UNTIL)):
-            browser.ask(f"{at}/marks/{since}/{until}")
+    return groups
+
+
+def lessons_of_dnevnik(browser: Browser, group: str, *, with_log: bool = True) -> None:
+    at = f"/v2.0/edu-groups/{group}"
+    for since, until in browser.weeks(SINCE, UNTIL):
+        lessons = browser.ask(f"{at}/lessons/{since}T00:00:00/{until}T23:59:59") or []
+        keys = [lesson["id_str"] for lesson in lessons]
+        for some in (keys[:5], keys[5:]):
+            if some and with_log:
+                browser.ask("/v2/lesson-log-entries", {"lessons": some})
+
+
+def marks_of_dnevnik(browser: Browser, group: str) -> None:
+    for since, until in ((SINCE, date(2026, 10, 15)), (date(2026, 10, 16), UNTIL)):
+        browser.ask(f"/v2.0/edu-groups/{group}/marks/{since}/{until}")
+
+
+def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
+    for group in lists_of_dnevnik(browser, standin.remote_id):
+        lessons_of_dnevnik(browser, group)
+        marks_of_dnevnik(browser, group)
+
+
+def subjects_of_dnevnik(browser: Browser, group: str) -> None:
+    """The journal of a group subject by subject, as teachers page through it."""
+    for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
+        at = f"/v2.0/edu-groups/{group}/subjects/{subject['id_str']}"
+        for since, until in (
+            (SINCE, date(2026, 10, 11)),
+            (date(2026, 10, 5), date(2026, 10, 25)),
+            (date(2026, 10, 26), UNTIL),
+        ):
+            browser.ask(f"{at}/lessons/{since}/{until}")
+            browser.ask(f"{at}/marks/{since}/{until}T23:59:59")
+            asked = {"subject": subject["id_str"], "from": f"{since}T00:00:00", "to": f"{until}T23:59:59"}
+            browser.ask(f"/v2.0/lesson-log-entries/group/{group}", asked)
+
+
+def page_through_dnevnik_by_subjects(standin: StandIn, browser: Browser) -> None:
+    for group in lists_of_dnevnik(browser, standin.remote_id):
+        subjects_of_dnevnik(browser, group)
 
 
 def page_through_spo(standin: StandIn, browser: Browser) -> None:
@@ -169,16 +204,6 @@ def page_through_spo(standin: StandIn, browser: Browser) -> None:
         for book in browser.ask(f"/services/journal/gradebook/{group['id']}/entries"):
             for subject in book["scheduleSubjects"]:
                 browser.ask(f"/services/journal/gradebook/{book['id']}/subjects/{subject['id']}")
-
-
-def signed_in_myschool(standin: StandIn) -> Browser:
-    token = standin.auth["token"]["token"]
-    browser = Browser(
-        standin, {"Auth-Token": token, "Authorization": f"Bearer {token}", "aid": "14"}, prefix="/proxy/a1"
-    )
-    profile = browser.ask("/api/ej/acl/v1/mod-acl/users/profile_info")[0]
-    browser.headers |= {"Profile-Id": str(profile["id"]), "Profile-Type": profile["type"]}
-    return browser
 
 
 def signed_in_dnevnik(standin: StandIn) -> Browser:
@@ -205,11 +230,14 @@ def signed_in_spo(standin: StandIn) -> Browser:
 PORTALS: list[tuple[str, str, Callable[[StandIn], Browser], Callable[[StandIn, Browser], None]]] = [
     ("mosreg", "myschool", signed_in_myschool, page_through_myschool),
     ("dnevnik", "api", signed_in_dnevnik, page_through_dnevnik),
+    ("dnevnik", "api", signed_in_dnevnik, page_through_dnevnik_by_subjects),
     ("asurso", "spo", signed_in_spo, page_through_spo),
 ]
 
 
-@pytest.mark.parametrize(("connector", "product", "sign_in", "page_through"), PORTALS, ids=[p[1] for p in PORTALS])
+@pytest.mark.parametrize(
+    ("connector", "product", "sign_in", "page_through"), PORTALS, ids=[p[3].__name__ for p in PORTALS]
+)
 def test_what_was_paged_to_in_other_windows_is_read_as_the_portal_would_be(
     connector: str, product: str, sign_in: Callable[..., Browser], page_through: Callable[..., None]
 ) -> None:
@@ -547,3 +575,122 @@ def test_another_school_in_the_same_capture_is_left_alone(myschool: tuple[Instal
     assert alone.got.records["lessons"]
     assert both.got.records == alone.got.records
     assert covered(both, "lessons") == covered(alone, "lessons")
+
+
+# -- one subject, one pupil ------------------------------------------------------------------------------------------
+
+
+HALVES = ((SINCE, date(2026, 10, 20)), (date(2026, 10, 21), UNTIL))
+
+
+def log_of_pupils(browser: Browser, pupils: list[str]) -> None:
+    for person in pupils:
+        for since, until in HALVES:
+            asked = {"startDate": f"{since}", "endDate": f"{until}T23:59:59"}
+            browser.ask(f"/v2/persons/{person}/lesson-log-entries", asked)
+
+
+def pupils_of(standin: StandIn) -> list[str]:
+    return sorted({r.student for r in standin.truth() if isinstance(r, Attendance)})
+
+
+def attendance_of(standin: StandIn) -> dict[str, Any]:
+    zone = standin.institution.zone
+    return {r.key: clean(r, zone) for r in standin.truth() if isinstance(r, Attendance)}
+
+
+@pytest.mark.parametrize("brand", [("dnevnik", "api"), ("mosreg", "portal")])
+def test_the_log_of_pupils_is_complete_for_them_alone(brand: tuple[str, str]) -> None:
+    bench = Bench(*brand)
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    for group in lists_of_dnevnik(browser, standin.remote_id):
+        lessons_of_dnevnik(browser, group, with_log=False)
+        marks_of_dnevnik(browser, group)
+    lists = len(browser.entries)
+    pupils = pupils_of(standin)
+    log_of_pupils(browser, pupils)
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.got.records["attendance"] == attendance_of(standin)
+    of_pupils = {(p, f"{since}", f"{until}") for p in pupils for since, until in HALVES}
+    of_groups = covered(trial, "attendance") - of_pupils
+    assert covered(trial, "attendance") >= of_pupils
+    got = trial.got.records
+    held = {(got["courses"][x.course].group, x.date) for x in got["lessons"].values()}
+    assert not [g for g, a, b in of_groups if any(g == group and a <= day <= b for group, day in held)], "without a log"
+    assert not trial.got.rejects
+    assert None in {x.status for x in trial.got.records["lessons"].values()}, "others may have been there"
+    with captured_in(bench.product, browser.entries[lists:]) as capture:
+        loose = bench.read(bench.standin(), capture=capture)
+    assert loose.got.records["attendance"] == attendance_of(standin), "the lessons they are of may come later"
+    assert covered(loose, "attendance") == of_pupils
+
+
+def test_of_answers_about_one_lesson_the_newest_holds() -> None:
+    bench = Bench("dnevnik")
+    place = bench.place()
+    standin = bench.standin(place)
+    browser = signed_in_dnevnik(standin)
+    groups = lists_of_dnevnik(browser, standin.remote_id)
+    for group in groups:
+        lessons_of_dnevnik(browser, group)
+        marks_of_dnevnik(browser, group)
+    pupils = pupils_of(standin)
+    one, other, *rest = place.absences.values()
+    del place.absences[one.id]
+    other.status = "late" if other.status != "late" else "ill"
+    place.touched()
+    log_of_pupils(browser, pupils)
+    with captured_in(bench.product, browser.entries) as capture:
+        by_pupil = bench.read(bench.standin(), capture=capture)
+    assert by_pupil.got.records["attendance"] == attendance_of(standin)
+    for absence in rest:
+        del place.absences[absence.id]
+    place.touched()
+    for group in groups:
+        subjects_of_dnevnik(browser, group)
+    with captured_in(bench.product, browser.entries) as capture:
+        by_course = bench.read(bench.standin(), capture=capture)
+    assert by_course.got.records["attendance"] == attendance_of(standin)
+    assert len(by_course.got.records["attendance"]) < len(by_pupil.got.records["attendance"])
+
+
+@pytest.mark.usefixtures("offline")
+def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
+    bench = Bench("dnevnik")
+    school = bench.place()
+    standin = bench.standin(school)
+    place = Installation(tmp_path, now="2026-11-20T18:00:00+03:00").institution("kolomna")
+    place.source("portal", "dnevnik", remote_id=standin.remote_id)
+    browser = signed_in_dnevnik(standin)
+    groups = lists_of_dnevnik(browser, standin.remote_id)
+    for group in groups:
+        lessons_of_dnevnik(browser, group)
+        marks_of_dnevnik(browser, group)
+    first = len(browser.entries)
+    place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "whole.har")))
+    before = {e: rows(place, e) for e in ("lessons", "works", "marks", "attendance")}
+    course = max(school.courses.values(), key=lambda c: len(school.lessons_of([c.id])))
+    gone, *_ = school.lessons_of([course.id])
+    for table, number in ((school.marks, "work"), (school.absences, "lesson")):
+        at = {w.id for w in school.works_of(gone.id)} if number == "work" else {gone.id}
+        for key in [k for k, row in table.items() if getattr(row, number) in at]:
+            del table[key]
+    for work in school.works_of(gone.id):
+        del school.works[work.id]
+    del school.lessons[gone.id]
+    school.touched()
+    group = next(g for g in groups if int(g) % 10**6 == course.group % 10**6)
+    subjects_of_dnevnik(browser, group)
+    har = browser.save(tmp_path / "subjects.har", entries=browser.entries[first:])
+    place.run("import", "--source", "portal", "--har", str(har))
+    assert place.json("verify")["ok"]
+    truth = {e: {r.key for r in standin.truth() if entity_of(r) == e} for e in before}
+    left = {e: rows(place, e).keys() for e in before}
+    assert left == truth
+    assert {e for e in before if before[e].keys() > left[e]} >= {"lessons"}
+    kept = place.export()
+    place.json("replay", status=None)
+    assert place.json("verify")["ok"]
+    assert place.export() == kept, "what was captured can be read again from the archive"

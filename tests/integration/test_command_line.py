@@ -176,7 +176,10 @@ def test_only_stand_ins_that_exist_are_offered(site: Installation) -> None:
     help_ = site.run("standin", "--help").stdout
     names = re.search(r"One of (.+?)\.", " ".join(help_.split()))
     assert names
-    for name in names[1].split(", "):
+    offered = names[1].split(", ")
+    assert "files" not in offered, "it is read from a folder, and has no address"
+    assert {"dnevnik", "mosreg", "mosreg/portal", "asurso", "asurso/school"} <= set(offered)
+    for name in offered:
         connector, _, product = name.partition("/")
         assert manifest(connector).product(product or None).standin
 

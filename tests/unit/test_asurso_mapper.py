@@ -21,12 +21,13 @@ from connectors.asurso import mapper
 from connectors.asurso.client import Client
 from connectors.asurso.coverage import Found
 from connectors.asurso.directory import Directory
-from connectors.asurso.forms import day, instant, printed, printed_names
+from connectors.asurso.forms import printed, printed_names
 from connectors.asurso.gradebooks import gradebooks
 from connectors.asurso.journal import Surroundings, has_holes, read_page
 from connectors.asurso.sheets import SheetOf, read_sheet, speaks_of
 from connectors.asurso.signin import account_of
 from connectors.asurso.structure import Links, Structure, page_of, structure
+from connectors.asurso.values import day, instant
 from connectors.conformance.harness import FIVE, QUICK
 from connectors.contract import Context, Institution, SourceConfig, Window
 from connectors.errors import UnexpectedAnswerError

@@ -15,7 +15,7 @@ from canonical.entities import entity_of
 from canonical.years import AcademicYear
 from connectors.archive import digest
 from connectors.asurso.school.diaries import Diaries
-from connectors.asurso.school.forms import FullName, control_of, period_kind, printed_date
+from connectors.asurso.school.forms import FullName, control_of, printed_date
 from connectors.asurso.school.journal import Evidence, Surroundings, Timetable, journal
 from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms
@@ -26,6 +26,7 @@ from connectors.conformance.harness import FIVE
 from connectors.contract import Window
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
+from connectors.words import period_kind
 
 SAMARA = ZoneInfo("Europe/Samara")
 TOP = """<div><h5 class="report-title-school">Школа</h5><h2 class="main-report-title">Отчет</h2></div>

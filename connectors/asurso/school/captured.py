@@ -20,14 +20,17 @@ from canonical.entities import Course, Enrolment, Group, PeriodMark, Record, Sub
 from canonical.years import AcademicYear, Stretch
 from connectors.asurso.school.checks import GIVES
 from connectors.asurso.school.client import Client, Form
-from connectors.asurso.school.connector import Listing, Run, SchoolConnector, list_units
+from connectors.asurso.school.connector import SchoolConnector
 from connectors.asurso.school.journal import Evidence
-from connectors.asurso.school.lists import Lists, by_number
+from connectors.asurso.school.listing import Listing, list_units
+from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms
+from connectors.asurso.school.run import Run
 from connectors.asurso.school.taught import Curriculum, answered, curriculum
+from connectors.asurso.values import by_number
 from connectors.captured_days import parts_of
 from connectors.captured_requests import day_of
-from connectors.captures import Captured, Kept, captured, made_of
+from connectors.captures import Captured, Kept, captured, made_of, missing
 from connectors.captures import Run as CapturedRun
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.errors import NotCapturedError
@@ -216,14 +219,14 @@ class CapturedSchoolConnector(SchoolConnector):
         reading = CapturedReading(self._context, client, window, lists, made, terms, {})
         reading.everyone = list(reading.students)
         asked = [*(a.origin for a in lists.answers()), *await reading.prepare()]
-        yield ready(f"asked/{year.name}", Reading(asked, partial(_keeping, asked)))
+        yield ready(f"asked/{year.name}", Reading(asked, Batch))
         diaries = client.diaries()
         for student in reading.everyone:
             if student not in diaries:
-                yield _missing(f"diary/{student}")
+                yield missing(f"diary/{student}")
         of_pupils = {s: runs for s, runs in diaries.items() if s in set(reading.everyone)}
         for number in sorted(diaries.keys() - of_pupils.keys(), key=by_number):
-            yield _missing(f"class of the pupil {number}, whose diary is there")
+            yield missing(f"class of the pupil {number}, whose diary is there")
         bounds: dict[str, list[CapturedRun]] = dict(of_pupils)
         for kept in client.reports:
             if kept.asked.place == "report studenttotal":
@@ -275,17 +278,3 @@ class CapturedSchoolConnector(SchoolConnector):
         if not self._client.has_year:
             batch.rejects = [r for r in batch.rejects if r.entity != "periods" or r.raw is not None]
         return batch
-
-
-def _keeping(asked: list[Origin]) -> Batch:
-    batch = Batch()
-    for origin in asked:
-        batch.add([], origin)
-    return batch
-
-
-def _missing(name: str) -> Unit:
-    async def read() -> Reading:
-        raise NotCapturedError(f"not in the capture: {name}")
-
-    return Unit(name, read)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from connectors.asurso.school.client import Client
-from connectors.asurso.school.forms import as_date
-from connectors.asurso.school.lists import id_of, items_of
+from connectors.asurso.school.lists import items_of
+from connectors.asurso.values import as_date, id_of
 from connectors.contract import CheckLine
 from connectors.errors import ConnectorError
 

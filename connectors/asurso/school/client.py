@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from connectors.archive import body_of
+from connectors.asking import REFUSALS, unless_denied
 from connectors.asurso.school.hub import hub, task_of
 from connectors.asurso.school.signin import SchoolManner
 from connectors.contract import Context
 from connectors.errors import (
-    AccessDeniedError,
     ConnectorError,
     ExpiredError,
     NotFoundError,
@@ -25,8 +25,6 @@ from connectors.errors import (
 )
 from connectors.http import Answer, Params, Session
 from connectors.wire import as_list
-
-T = TypeVar("T")
 
 _QUEUES: Final = ("/webapi/reports/{}/queue", "/webapi/v2/reports/{}/queue")
 
@@ -123,7 +121,7 @@ class Client:
         """Terms of the year, from whichever of two addresses the account may see."""
         try:
             return await self._session.get("/webapi/terms")
-        except (AccessDeniedError, NotFoundError):
+        except REFUSALS:
             return await self._session.query("/webapi/terms/search", json={})
 
     async def terms_of(self, school_class: str, since: date, until: date) -> Answer:
@@ -231,7 +229,7 @@ class Client:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 open_hub = await stack.enter_async_context(hub(self._session, self.manner))
-            except (UnavailableError, ExpiredError, AccessDeniedError, NotFoundError) as error:
+            except (UnavailableError, ExpiredError, *REFUSALS) as error:
                 await self.year()  # the portal itself may well answer, and the session be dead
                 raise UnexpectedAnswerError(f"report {report}: {error}") from None
             queued = await self._queue_report(report, body)
@@ -278,40 +276,3 @@ def _body(filters: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, An
 
 class _FileGoneError(NotFoundError):
     """The file of a report can be fetched once; an answer that was lost on the way has used it up."""
-
-
-async def unless_denied(ask: Coroutine[Any, Any, T]) -> T | None:
-    """The answer; null where the account may not read it, or the version has no such thing."""
-    try:
-        return await ask
-    except (AccessDeniedError, NotFoundError):
-        return None
-
-
-def is_refusal(error: ConnectorError) -> bool:
-    """Whether the portal does not let the account have something, for good; else it may be there all the same."""
-    return isinstance(error, (AccessDeniedError, NotFoundError))
-
-
-async def all_of(asks: Iterable[Coroutine[Any, Any, T]]) -> list[T | ConnectorError]:
-    """Asks several things at once. What concerns one of them alone stands in the place of its answer.
-
-    Raises:
-        ConnectorError: the source cannot go on.
-
-    """
-
-    async def one(ask: Coroutine[Any, Any, T]) -> T | ConnectorError:
-        try:
-            return await ask
-        except ConnectorError as error:
-            if error.stops == "source":
-                raise
-            return error
-
-    try:
-        async with asyncio.TaskGroup() as together:
-            tasks = [together.create_task(one(ask)) for ask in asks]
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
-    return [task.result() for task in tasks]

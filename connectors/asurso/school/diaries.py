@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from canonical.batch import Batch, Origin
 from connectors.asurso.school import wire
-from connectors.asurso.school.forms import as_date, day, folded
-from connectors.asurso.school.lists import id_of
+from connectors.asurso.values import as_date, day, folded, id_of
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
 from connectors.wire import Wire, as_list, note_drift, reason

@@ -9,13 +9,14 @@ from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import PeriodMark, Record
 from canonical.scales import Scale
 from canonical.years import AcademicYear
-from connectors.asurso.school.forms import DEBT, DEBTS, period_kind
+from connectors.asurso.school.forms import DEBT, DEBTS
 from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.reports import Column, totals
 from connectors.asurso.school.structure import made_course
 from connectors.asurso.school.taught import Curriculum
 from connectors.http import Answer
+from connectors.words import period_kind
 
 
 @dataclass(frozen=True, slots=True)

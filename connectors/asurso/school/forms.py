@@ -1,4 +1,4 @@
-"""Dates, times, names and marks of the school module in the forms of the canonical journal (portal facts B0, B2, B5)."""
+"""Names, printed dates and marks of the school module in the forms of the canonical journal (portal facts B0, B2, B5)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from canonical.text import tidy
+from connectors.asurso.values import folded
 
-_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T.*)?")
 _PRINTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)")
-_TIME: Final = re.compile(r"(\d{1,2}):(\d\d)(?::\d\d(?:\.\d+)?)?")
-
-
-def day(text: str | None) -> str | None:
-    """`2024-10-07T00:00:00` as `2024-10-07`. What is no date stays as it is, to be refused by the cleaning."""
-    if not text:
-        return None
-    found = _DATE.fullmatch(text)
-    return found[1] if found else text
-
-
-def as_date(text: Any) -> date | None:
-    """The same as a date; null where it is none."""
-    try:
-        return date.fromisoformat(day(text) or "") if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def printed_date(text: str) -> date | None:
@@ -44,26 +27,9 @@ def printed_date(text: str) -> date | None:
         return None
 
 
-def instant(on: str | None, at: str | None, zone: ZoneInfo) -> str | None:
-    """`8:30` on a day as an instant with the institution's offset. What is no time stays, to be refused by the cleaning."""
-    if not at:
-        return None
-    found = _TIME.fullmatch(at)
-    try:
-        clock = time(int(found[1]), int(found[2])) if found else time.fromisoformat(at)
-        return datetime.combine(date.fromisoformat(on or ""), clock, zone).isoformat()
-    except ValueError:
-        return f"{on}T{at}"
-
-
 def midnight(on: date, zone: ZoneInfo) -> str:
     """The beginning of a day: where the portal says the day only."""
     return datetime.combine(on, time(), zone).isoformat()
-
-
-def folded(text: Any) -> str:
-    """Text to be compared: tidy, case and ё aside; what is no text is empty."""
-    return (tidy(text) or "").casefold().replace("ё", "е") if isinstance(text, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +63,6 @@ ATTENDANCE: Final[Mapping[str, str]] = {
     "ОСВ": "exempt",
 }
 """Attendance codes of the reports (portal facts B5)."""
-
-_PERIODS: Final = (
-    ("quarter", "четверт"),
-    ("trimester", "триместр"),
-    ("half_year", "полугод"),
-    ("semester", "семестр"),
-    ("module", "модул"),
-    ("year", "год"),
-)
-
-
-def period_kind(name: str | None) -> str | None:
-    """The kind of a term by its name: what the numbers of its type mean is not known (portal facts B5)."""
-    said = folded(name)
-    return next((kind for kind, word in _PERIODS if word in said), None)
-
 
 _CONTROLS: Final = (
     ("homework", ("домашн",)),

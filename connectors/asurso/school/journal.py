@@ -21,22 +21,12 @@ from canonical.scales import Scale
 from canonical.text import tidy
 from connectors.asurso.school import wire
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenMark, SeenWork, day_of
-from connectors.asurso.school.forms import (
-    ATTENDANCE,
-    DEBT,
-    DEBTS,
-    HOME_TYPE,
-    as_date,
-    control_of,
-    day,
-    folded,
-    instant,
-    midnight,
-)
-from connectors.asurso.school.lists import Lists, by_number, id_of
+from connectors.asurso.school.forms import ATTENDANCE, DEBT, DEBTS, HOME_TYPE, control_of, midnight
+from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.reports import Broken, Cell, Given
 from connectors.asurso.school.structure import made_course
 from connectors.asurso.school.taught import Curriculum
+from connectors.asurso.values import as_date, by_number, day, folded, id_of, instant
 from connectors.wire import Words, note_drift, reason
 
 _NOT_ATTENDANCE = frozenset({"Н/А", "НА", "ЗАЧ", "НЕЗАЧ"})

@@ -15,10 +15,10 @@ from typing import Any
 
 from canonical.text import tidy
 from canonical.years import AcademicYear
-from connectors.asurso.school.forms import as_date, folded
+from connectors.asurso.values import as_date, by_number, folded, id_of, inside
 from connectors.errors import ConnectorError
 from connectors.http import Answer
-from connectors.wire import as_list, plain_key
+from connectors.wire import as_list
 
 Answered = Answer | ConnectorError
 """An answer, or why there is none."""
@@ -59,10 +59,10 @@ class Lists:
     def academic_year(self) -> AcademicYear | None:
         """The year that the portal's session is in."""
         said = self.year.json()
-        name = re.match(r"\D*(\d{4})", str(_field(said, "name") or ""))
+        name = re.match(r"\D*(\d{4})", str(inside(said, "name") or ""))
         if name:
             return AcademicYear(int(name[1]))
-        start = as_date(_field(said, "startDate"))
+        start = as_date(inside(said, "startDate"))
         return AcademicYear.of(start) if start else None
 
     @cached_property
@@ -72,14 +72,14 @@ class Lists:
     @property
     def weighted(self) -> bool:
         """Whether marks have weights here, as far as it is said."""
-        return self.init is None or _field(self.init.json(), "weight") is not False
+        return self.init is None or inside(self.init.json(), "weight") is not False
 
     @cached_property
     def kinds(self) -> dict[str, str]:
         """Types of assignments by id."""
         found = {}
         for item in items_of(self.types):
-            number, name = id_of(item), _field(item, "name")
+            number, name = id_of(item), inside(item, "name")
             if number and isinstance(name, str) and tidy(name):
                 found[number] = tidy(name) or name
         return found
@@ -103,7 +103,7 @@ class Lists:
     @cached_property
     def class_names(self) -> dict[str, str]:
         """Folded name of a class -> its id."""
-        named = [(id_of(item), folded(_field(item, "name"))) for item in items_of(self.classes)]
+        named = [(id_of(item), folded(inside(item, "name"))) for item in items_of(self.classes)]
         named += [(number, folded(name)) for number, (name, _) in self.own.items()]
         return {name: number for number, name in sorted(named, key=lambda n: by_number(n[0] or "")) if number and name}
 
@@ -113,7 +113,7 @@ class Lists:
         if not self.staff_side:
             return {number: _level(None, name) for number, (name, _) in self.own.items()}
         listed = ((id_of(item), item) for item in items_of(self.classes))
-        return {number: _level(_field(item, "grade"), _field(item, "name")) for number, item in listed if number}
+        return {number: _level(inside(item, "grade"), inside(item, "name")) for number, item in listed if number}
 
     @cached_property
     def pupils_of(self) -> dict[str, tuple[str, ...]]:
@@ -150,7 +150,7 @@ class Lists:
         lists += [(self.taught[number], "teachers") for number in sorted(self.taught, key=by_number)]
         for answer, name in lists:
             for item in items_of(answer):
-                named = _field(item, name)
+                named = inside(item, name)
                 if isinstance(answer, Answer):
                     yield from ((answer, one, id_of(item)) for one in (named if isinstance(named, list) else ()))
 
@@ -180,23 +180,9 @@ def items_of(answer: Answered | None) -> list[Any]:
     return as_list(answer.json(), "items", "rows", "students", where=answer.origin.request)
 
 
-def id_of(item: Any, *names: str) -> str | None:
-    """The id of an item as it came, broken or not."""
-    return plain_key(item, *(names or ("id",)))
-
-
 def _level(grade: Any, name: Any) -> int | None:
-    for text in (_field(grade, "name"), name):
+    for text in (inside(grade, "name"), name):
         found = re.match(r"\s*(\d{1,2})(?!\d)", str(text)) if isinstance(text, (str, int)) else None
         if found:
             return int(found[1])
     return None
-
-
-def by_number(key: str) -> tuple[int, str]:
-    """Orders ids as the numbers that they are."""
-    return (int(key), key) if key.isdecimal() else (1 << 63, key)
-
-
-def _field(item: Any, name: str) -> Any:
-    return item.get(name) if isinstance(item, Mapping) else None

@@ -13,11 +13,12 @@ from canonical.coverage import Axis, Scope
 from canonical.entities import Period
 from canonical.years import AcademicYear, Stretch
 from connectors.asurso.school import wire
-from connectors.asurso.school.forms import as_date, day, period_kind
-from connectors.asurso.school.lists import Lists, by_number, id_of, items_of
+from connectors.asurso.school.lists import Lists, items_of
+from connectors.asurso.values import as_date, by_number, day, id_of
 from connectors.contract import Window
 from connectors.http import Answer
 from connectors.wire import read_each
+from connectors.words import period_kind
 
 _HALF_YEARS_FROM = 10
 """The grade from which schools go by half-years, where the portal does not say it class by class."""

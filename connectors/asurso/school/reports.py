@@ -13,7 +13,8 @@ from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
 from canonical.text import tidy
-from connectors.asurso.school.forms import folded, printed_date
+from connectors.asurso.school.forms import printed_date
+from connectors.asurso.values import folded
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
 

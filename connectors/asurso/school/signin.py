@@ -6,16 +6,15 @@ its database apart by the words of one and the same refusal; a password is tried
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
+from connectors.asurso.accounts import AccountManner, said_by
 from connectors.asurso.school.finding import School, find_school
-from connectors.contract import Context, PasswordAuth
+from connectors.asurso.values import inside
+from connectors.contract import Context
 from connectors.errors import (
     ConnectorError,
     ExpiredError,
@@ -27,10 +26,6 @@ from connectors.errors import (
 )
 from connectors.http import Answer, Session, common_fault
 from connectors.wire import plain_key
-
-log = logging.getLogger("svod.asurso.school")
-
-_SIGN_OUT_SECONDS: Final = 20.0
 
 _NOT_TAKEN: Final = frozenset({400, 405, 409})
 """Refusals of what is asked (a filter, an address of another version) that asking again would not change."""
@@ -50,9 +45,6 @@ _REFUSED: Final = ("нет доступа", "запрещ", "нет прав", "
 ROLES: Final = ("завуч", "администратор", "директор", "классный руководитель", "учитель", "родитель", "ученик")
 """Roles that an account may choose from, the one that sees most of the journals first."""
 
-_IN_USE: Final[WeakValueDictionary[tuple[int, str, str], asyncio.Lock]] = WeakValueDictionary()
-"""Who works with an account now, by event loop, address and login."""
-
 
 def hashed(password: str, salt: str) -> tuple[str, str]:
     """`pw` and `pw2` of a password: md5 over the salt and the md5 of its windows-1251 bytes.
@@ -70,8 +62,8 @@ def chosen_role(roles: Any) -> str | None:
     """The id of the role that sees most of the journals, of those that a login reply offers; null if there are none."""
     found: list[tuple[int, int, str]] = []
     for place, item in enumerate(roles if isinstance(roles, Sequence) else ()):
-        role = _inside(item, "role") or item
-        number, name = _inside(role, "id"), _inside(role, "name")
+        role = inside(item, "role") or item
+        number, name = inside(role, "id"), inside(role, "name")
         if isinstance(number, (int, str)):
             said = name.casefold() if isinstance(name, str) else ""
             rank = next((n for n, word in enumerate(ROLES) if word in said), len(ROLES))
@@ -85,7 +77,7 @@ def version_of(text: Any) -> tuple[int, ...]:
     return tuple(int(p) for p in parts) if parts else (99,)
 
 
-class SchoolManner:
+class SchoolManner(AccountManner):
     """The portal's way with HTTP: cookies, a token in the header `at`, its own page as referrer.
 
     `version` is the server's, `school` the id of the school that was signed in to, `name` what the portal calls it,
@@ -93,9 +85,7 @@ class SchoolManner:
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._base = (context.config.base_url or context.product.base_url or "").rstrip("/")
-        self._turn: asyncio.Lock | None = None
+        super().__init__(context)
         self._at: str | None = None
         self._ver = ""
         self._warned = False
@@ -163,63 +153,31 @@ class SchoolManner:
             self._found = await self._find_school(session)
             self.school = self._found.id
         reply = await self._log_in(session, None)
-        if "choose-session-role" in str(_inside(reply, "entryPoint") or ""):
-            role = chosen_role(_inside(_inside(reply, "accountInfo"), "userRoles"))
+        if "choose-session-role" in str(inside(reply, "entryPoint") or ""):
+            role = chosen_role(inside(inside(reply, "accountInfo"), "userRoles"))
             if role is not None:
                 await self._leave(session)
                 await self._look_at_door(session)
                 reply = await self._log_in(session, role)
-        info = _inside(reply, "accountInfo")
-        name = _inside(_inside(info, "currentOrganization"), "name")
+        info = inside(reply, "accountInfo")
+        name = inside(inside(info, "currentOrganization"), "name")
         self.name = name if isinstance(name, str) else self.name
-        schools = _inside(info, "organizations")
-        listed = [(plain_key(s, "id"), _inside(s, "name")) for s in (schools if isinstance(schools, list) else ())]
+        schools = inside(info, "organizations")
+        listed = [(plain_key(s, "id"), inside(s, "name")) for s in (schools if isinstance(schools, list) else ())]
         self.organizations = {n: name if isinstance(name, str) else n for n, name in listed if n}
-        asked = _inside(reply, "requestData")
-        if _WARNING.decode() in str(_inside(reply, "entryPoint")).casefold() or _inside(asked, "warnType"):
+        asked = inside(reply, "requestData")
+        if _WARNING.decode() in str(inside(reply, "entryPoint")).casefold() or inside(asked, "warnType"):
             await self._heed(session)
         else:
             await self._look_around(session)
 
-    async def sign_out(self, session: Session) -> None:
-        """Ends the session. That it could not be ended is told and stops nothing."""
-        try:
-            async with asyncio.timeout(_SIGN_OUT_SECONDS):
-                await self._leave(session)
-        except (ConnectorError, TimeoutError):
-            log.warning("%s: the portal did not answer to the sign-out; its session ends by itself", self._source)
-        finally:
-            self._at = None
-            if self._turn:
-                self._turn.release()
-                self._turn = None
-
     # -- steps -----------------------------------------------------------------------------------------------------------
-
-    @property
-    def _source(self) -> str:
-        return f"source {self._context.source}"
-
-    @property
-    def _auth(self) -> PasswordAuth:
-        auth = self._context.config.auth
-        if not isinstance(auth, PasswordAuth):
-            raise SourceConfigError(f'{self._source}: auth: kind "password" with login and password is needed')
-        return auth
-
-    async def _wait_for_account(self) -> None:
-        """Waits until no other source of this process works with the account: its sessions would warn of each other."""
-        if self._turn is None:
-            place = (id(asyncio.get_running_loop()), self._base, self._auth.login)
-            turn = _IN_USE.setdefault(place, asyncio.Lock())
-            await turn.acquire()
-            self._turn = turn
 
     async def _look_at_door(self, session: Session) -> None:
         """Whether passwords are let in; sets the session's first cookie."""
-        said = _data(await session.private("GET", "/webapi/logindata", headers=self.headers()))
-        self.version = version_of(_inside(said, "version"))
-        if _inside(said, "schoolLogin") is False or _inside(said, "esiaMainAuth") is True:
+        said = said_by(await session.private("GET", "/webapi/logindata", headers=self.headers()))
+        self.version = version_of(inside(said, "version"))
+        if inside(said, "schoolLogin") is False or inside(said, "esiaMainAuth") is True:
             raise SourceConfigError(
                 f"{self._source}: this installation lets people in through Госуслуги only; "
                 "a program cannot sign in there, so it cannot be read"
@@ -233,7 +191,7 @@ class SchoolManner:
         async def ask(path: str, params: Mapping[str, str]) -> Any:
             answer = await session.private("GET", path, params=params, headers=self.headers())
             searched = path.endswith("/search")  # elsewhere a page says that the version has no such address
-            return _data(answer) if answer.status == 200 and (searched or not answer.is_html) else None
+            return said_by(answer) if answer.status == 200 and (searched or not answer.is_html) else None
 
         return await find_school(wanted, ask, source=self._source)
 
@@ -242,8 +200,8 @@ class SchoolManner:
         auth = self._auth
         answer: Answer | None = None
         for path in ("/webapi/login", "/webapi/auth/login"):
-            given = _data(await session.private("POST", "/webapi/auth/getdata", headers=self.headers(), again=False))
-            salt, lt, ver = (_inside(given, name) for name in ("salt", "lt", "ver"))
+            given = said_by(await session.private("POST", "/webapi/auth/getdata", headers=self.headers(), again=False))
+            salt, lt, ver = (inside(given, name) for name in ("salt", "lt", "ver"))
             if salt is None:
                 raise UnavailableError(f"{self._source}: the portal gives no salt to sign in with; it may be at work")
             try:
@@ -271,7 +229,7 @@ class SchoolManner:
         if answer.is_html and not _is_warning(answer):
             raise UnavailableError(f"{self._source}: a web page came in the place of the answer to the sign-in")
         reply = _readable(answer)
-        token = _inside(reply, "at")
+        token = inside(reply, "at")
         if answer.status != 200 or not isinstance(token, (str, int)) or not str(token):
             raise self._refusal(answer.status, reply)
         self._at = str(token)
@@ -279,7 +237,7 @@ class SchoolManner:
 
     def _refusal(self, status: int, reply: Any) -> ConnectorError:
         """Who must act on a refusal: its words alone tell (portal facts B1.2)."""
-        words = (_inside(reply, name) for name in ("message", "errorMessage"))
+        words = (inside(reply, name) for name in ("message", "errorMessage"))
         said = " ".join(w for w in words if isinstance(w, str)).casefold()
         if any(word in said for word in _FULL):
             return UnavailableError(f"{self._source}: the portal refuses one more session of the account ({status})")
@@ -320,7 +278,6 @@ class SchoolManner:
         return True
 
     async def _leave(self, session: Session) -> None:
-        """Ends the session, if there is one."""
         if not self._at:
             return
         at, self._at = self._at, None
@@ -353,20 +310,3 @@ def _readable(answer: Answer) -> Any:
         return answer.json()
     except UnexpectedAnswerError:
         return None
-
-
-def _data(answer: Answer) -> Any:
-    """The JSON of an answer to a sign-in call.
-
-    Raises:
-        UnavailableError: a web page came: the portal is being worked on.
-        UnexpectedAnswerError: it is cut off.
-
-    """
-    if answer.is_html:
-        raise UnavailableError(f"{answer.origin.request}: a web page came in the place of data")
-    return answer.json()
-
-
-def _inside(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None

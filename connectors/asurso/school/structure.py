@@ -14,8 +14,9 @@ from canonical.text import tidy
 from canonical.years import AcademicYear
 from connectors.asurso.school import wire
 from connectors.asurso.school.forms import FullName
-from connectors.asurso.school.lists import Lists, by_number, id_of, items_of
+from connectors.asurso.school.lists import Lists, items_of
 from connectors.asurso.school.taught import Curriculum, Taught, answered
+from connectors.asurso.values import by_number, id_of
 from connectors.http import Answer
 from connectors.wire import note_drift, read_each, reason
 

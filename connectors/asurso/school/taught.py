@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from canonical.text import tidy
-from connectors.asurso.school.forms import folded
-from connectors.asurso.school.lists import Answered, Lists, by_number, id_of, items_of
+from connectors.asurso.school.lists import Answered, Lists, items_of
+from connectors.asurso.values import by_number, folded, id_of
 from connectors.http import Answer
 
 

@@ -1,0 +1,161 @@
+"""The attendance log of a browser's capture, which pages ask for by lessons, by a group's subject, or by a pupil.
+
+One lesson may stand in answers of all three kinds. The newest that was asked for the lesson or for its course tells of all
+pupils; a newer one that was asked for a pupil tells of that pupil.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+from canonical.coverage import Axis, Scope, Selector
+from connectors.captured_days import cut
+from connectors.captured_requests import day_of
+from connectors.captures import Captured, Kept
+from connectors.http import Answer
+from connectors.partner_api.mapper import Pair, course_key, key_of
+from connectors.partner_api.parts import entries_of
+from connectors.partner_api.wire import id_of
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """What the log says of lessons that were not captured, and what it is complete for."""
+
+    name: str
+    answers: Sequence[Answer]
+    scopes: Sequence[Scope]
+
+
+class CapturedLog:
+    """`is_of_school` says of a group whether it may be of the school that is read; of that are `pupils`, null where any may be."""
+
+    def __init__(
+        self, captured: Captured, *, is_of_school: Callable[[str], bool], pupils: AbstractSet[str] | None
+    ) -> None:
+        self._captured = captured
+        self._of_lessons = captured.every("get /v2/lesson-log-entries")
+        self._by_lesson = {lesson: k for k in self._of_lessons for lesson in k.asked.chosen.get("lessons", ())}
+        self._by_course: dict[Pair, list[Kept]] = defaultdict(list)
+        for kept in captured.every("get /v2/lesson-log-entries/group/[0-9]+"):
+            group, subjects = kept.asked.place.split("/")[4], kept.asked.chosen.get("subject", frozenset())
+            if len(subjects) == 1 and is_of_school(group):
+                self._by_course[group, next(iter(subjects))].append(kept)
+        self._by_person: dict[str, list[Kept]] = defaultdict(list)
+        for kept in captured.every("get /v2/persons/[0-9]+/lesson-log-entries"):
+            person = kept.asked.place.split("/")[3]
+            if pupils is None or person in pupils:
+                self._by_person[person].append(kept)
+        self._read: set[str] = set()
+
+    # -- lessons that were captured ------------------------------------------------------------------------------
+
+    def of(self, lessons: Iterable[Any]) -> tuple[list[Answer], set[str]]:
+        """What the log says of lessons, and for which of them it says that of all pupils."""
+        said: dict[int, tuple[Kept, dict[str, frozenset[str]]]] = {}
+        told: set[str] = set()
+        for item in lessons:
+            key = key_of(item)
+            if key is None:
+                continue
+            self._read.add(key)
+            whole = self._whole_of(key, item)
+            newer = {
+                person: kept
+                for person, kept in self._of_pupils(item).items()
+                if whole is None or (whole.at, whole.order) < (kept.at, kept.order)
+            }
+            if whole is not None:
+                told.add(key)
+                said.setdefault(whole.order, (whole, {}))[1][key] = frozenset(newer)
+            for kept in newer.values():
+                said.setdefault(kept.order, (kept, {}))[1][key] = frozenset()
+        answers = [
+            cut(self._captured.take(kept), partial(_is_of, without), "logEntries")
+            for _, (kept, without) in sorted(said.items())
+        ]
+        return answers, told
+
+    def _whole_of(self, key: str, lesson: Any) -> Kept | None:
+        """The newest answer that tells of all pupils of a lesson."""
+        course = (id_of(lesson, "group") or "", key_of(lesson.get("subject")) or "")
+        asked = [k for k in self._by_course.get(course, ()) if _holds(k, lesson)]
+        found = [*asked, *([self._by_lesson[key]] if key in self._by_lesson else [])]
+        return max(found, key=lambda k: (k.at, k.order), default=None)
+
+    def _of_pupils(self, lesson: Any) -> dict[str, Kept]:
+        """The newest answer about each pupil that has the day of a lesson."""
+        found = {person: [k for k in some if _holds(k, lesson)] for person, some in self._by_person.items()}
+        return {person: some[-1] for person, some in found.items() if some}
+
+    # -- other lessons -------------------------------------------------------------------------------------------
+
+    def loose(self) -> Iterator[Loose]:
+        """What the log says besides, when all captured lessons have been asked for: an older answer before a newer one."""
+        lessons = [k for k in self._of_lessons if k in self._by_lesson.values()]
+        rest = sorted(n for n in self._by_lesson if n not in self._read)
+        of_lessons = Loose(
+            "attendance log",
+            [a for k in lessons if entries_of(a := self._others(k))],
+            [Scope("attendance", Selector.LESSON, n) for n in rest],
+        )
+        parts: list[tuple[Kept, str, Selector, str]] = []
+        for (group, subject), some in self._by_course.items():
+            key = course_key(group, subject)
+            parts += [(k, f"{group} {subject}", Selector.COURSE, key) for k in _standing(some)]
+        for person, some in self._by_person.items():
+            parts += [(k, f"of pupil {person}", Selector.PERSON, person) for k in _standing(some)]
+        if of_lessons.answers or of_lessons.scopes:
+            yield of_lessons
+        for kept, what, selector, key in sorted(parts, key=lambda p: (p[0].at, p[0].order)):
+            since, until = (d.isoformat() for d in (kept.asked.days.start, kept.asked.days.end))
+            whole, answer = _is_whole(kept), self._others(kept)
+            name = f"attendance log {what} {since} {until}{'' if whole else f' {kept.order}'}"
+            scopes = [Scope("attendance", selector, key, Axis.LESSON_DATE, since, until)] if whole else []
+            if scopes or entries_of(answer):
+                yield Loose(name, [answer], scopes)
+
+    def _others(self, kept: Kept) -> Answer:
+        """What an answer says of lessons that were not captured, and that no newer answer was asked for by themselves."""
+
+        def is_loose(entry: Any) -> bool:
+            lesson = id_of(entry, "lesson") or ""
+            alone = self._by_lesson.get(lesson)
+            return lesson not in self._read and (alone is None or (alone.at, alone.order) <= (kept.at, kept.order))
+
+        return cut(self._captured.take(kept), is_loose, "logEntries")
+
+
+def _is_of(without: Mapping[str, frozenset[str]], entry: Any) -> bool:
+    """Whether an entry is of one of these lessons, and of none of the pupils of whom a newer answer tells."""
+    lesson = id_of(entry, "lesson") or ""
+    return lesson in without and id_of(entry, "person") not in without[lesson]
+
+
+def _is_whole(kept: Kept) -> bool:
+    """Whether an answer has all of the days that it was asked for."""
+    days = kept.asked.days
+    return not kept.asked.others and days.start > date.min and days.end < date.max
+
+
+def _holds(kept: Kept, lesson: Any) -> bool:
+    day = day_of(lesson.get("date"))
+    return day is not None and _is_whole(kept) and kept.asked.days.start <= day <= kept.asked.days.end
+
+
+def _standing(some: Sequence[Kept]) -> list[Kept]:
+    """Answers of one kind, the oldest first, without those all of whose days a newer one has."""
+    return [
+        kept
+        for n, kept in enumerate(some, 1)
+        if not any(
+            _is_whole(k) and k.asked.days.start <= kept.asked.days.start and kept.asked.days.end <= k.asked.days.end
+            for k in some[n:]
+        )
+    ]

@@ -1,0 +1,111 @@
+"""Which captured answers tell of which days of a group's journal: asked for as a whole, or subject by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from canonical.years import Stretch
+from connectors.captured_days import Part, cut, parts_of
+from connectors.captured_requests import day_of
+from connectors.captures import Captured, Run
+from connectors.http import Answer
+from connectors.partner_api.mapper import items_of, key_of
+from connectors.partner_api.wire import id_of
+
+_ANY_DAYS: Final = "2000-01-01/2000-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Lessons and marks that are read together; either may not have been captured.
+
+    `subject` is null where they are of the group with all its subjects. `complete`: of these days they are all.
+    `divided`: lessons of some subject of these days stand in a piece of their own.
+    """
+
+    days: Stretch
+    lessons: Answer | None
+    marks: Answer | None
+    complete: bool
+    subject: str | None = None
+    divided: bool = False
+
+
+class Windows:
+    """The windows of one group that a person has paged to."""
+
+    def __init__(self, captured: Captured, group: str) -> None:
+        self._captured = captured
+        self._group = group
+        asked = captured.every(f"get /v2/edu-groups/{group}/subjects/[0-9]+/(lessons|marks)/.*")
+        self.subjects = sorted({k.asked.place.split("/")[5] for k in asked})
+        self.lessons = self._runs("", "lessons")
+        self._runs_of: dict[str, list[Run]] = {"lessons": self.lessons, "marks": self._runs("", "marks")}
+        for subject in self.subjects:
+            for what in ("lessons", "marks"):
+                self._runs_of[f"{what} {subject}"] = self._runs(f"/subjects/{subject}", what)
+
+    def _runs(self, of: str, what: str) -> list[Run]:
+        return self._captured.runs(f"/v2/edu-groups/{self._group}{of}/{what}/{_ANY_DAYS}")
+
+    def __bool__(self) -> bool:
+        return any(self._runs_of.values())
+
+    def pieces(self, year: Stretch) -> list[Piece]:
+        """The pieces of the year: of each day what the newest answers tell, then what may have been narrowed."""
+        found = [piece for part in parts_of(self._runs_of, year) for piece in self._of_part(part)]
+        for name, runs in self._runs_of.items():
+            what, _, subject = name.partition(" ")
+            for run in (r for r in runs if not r.complete):
+                lessons = self._cut(run, run.days) if what == "lessons" else None
+                marks = self._captured.answers(run)[0] if what == "marks" else None
+                found.append(Piece(run.days, lessons, marks, complete=False, subject=subject or None))
+        return found
+
+    def _of_part(self, part: Part) -> Iterator[Piece]:
+        """The pieces of some days. A subject has one of its own where it was asked for later than the whole."""
+        runs, days = part.runs, part.days
+        lessons = self._cut(runs["lessons"], days) if "lessons" in runs else None
+        marks = self._captured.answers(runs["marks"])[0] if "marks" in runs else None
+        own: list[Piece] = []
+        for subject in self.subjects:
+            newer = {
+                what: run
+                for what in ("lessons", "marks")
+                if (run := runs.get(f"{what} {subject}")) and (what not in runs or runs[what].at < run.at)
+            }
+            if newer:
+                taught = self._cut(newer["lessons"], days) if "lessons" in newer else self._of_subject(lessons, subject)
+                marked = self._captured.answers(newer["marks"])[0] if "marks" in newer else marks
+                own.append(Piece(days, taught, marked, complete=True, subject=subject))
+        if lessons is not None:
+            there = {key for piece in own if piece.lessons for i in items_of(piece.lessons) if (key := key_of(i))}
+            subjects = [piece.subject for piece in own]
+
+            def stays(item: Any) -> bool:
+                mine = id_of(item, "group") == self._group and _subject_of(item) in subjects
+                return not mine and key_of(item) not in there
+
+            lessons = cut(lessons, stays)
+        if lessons is not None or marks is not None:
+            yield Piece(days, lessons, marks, complete=True, divided=bool(own))
+        yield from own
+
+    def _of_subject(self, lessons: Answer | None, subject: str) -> Answer | None:
+        return cut(lessons, lambda item: _subject_of(item) == subject) if lessons is not None else None
+
+    def _cut(self, run: Run, days: Stretch) -> Answer:
+        (answer,) = self._captured.answers(run)
+        items_of(answer)
+
+        def is_inside(item: Any) -> bool:
+            day = day_of(item.get("date")) if isinstance(item, dict) else None
+            return day is None or days.start <= day <= days.end
+
+        return cut(answer, is_inside)
+
+
+def _subject_of(item: Any) -> str | None:
+    return key_of(item.get("subject")) if isinstance(item, dict) else None
