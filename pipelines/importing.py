@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from canonical.batch import Batch
+from canonical.batch import CAPTURED_UNIT, Batch
 from canonical.store import Intake, LeaseLostError, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease
@@ -504,7 +504,7 @@ class _Importer:
     async def _take_unit(self, unit: Unit, intake: Intake, *, skipping: bool) -> None:
         batch: Batch | None = None
         if self._from_capture:  # whatever was paged to is a part, and is no unit of the portal's own reading
-            unit = replace(unit, name=f"capture {unit.name}", whole=False)
+            unit = replace(unit, name=f"{CAPTURED_UNIT}{unit.name}", whole=False)
         try:
             reading = await unit.read()
             self._faults = 0
@@ -550,7 +550,7 @@ class _Importer:
     async def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
         """Leaves a unit out, unless so many in a row have been lost that the portal must be broken as a whole."""
         if code == NotCapturedError.code:
-            self._not_captured.append(unit.name.removeprefix("capture "))
+            self._not_captured.append(unit.name.removeprefix(CAPTURED_UNIT))
             return
         self.result.lost.append({"unit": unit.name, "code": code, "message": message})
         if retry:
