@@ -17,6 +17,7 @@ from canonical.batch import CAPTURED_UNIT, Batch
 from canonical.store import Intake, LeaseLostError, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease
+from canonical.store.progress import Spent
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.captures import Capture
@@ -71,7 +72,7 @@ class SourceResult:
 
     `error` is null or `{"code", "message"}`; `units` counts the units read, `lost` names those left out. `capture` is there
     where browser captures were read: `files`, `answers` used, `passed_over` by reason, and `not_captured`, what an import
-    from the portal would have read besides.
+    from the portal would have read besides. `requests`, `retries` and `seconds` are those of all attempts of the run.
     """
 
     source: str
@@ -293,6 +294,8 @@ class _Importer:
         self._not_captured: list[str] = []
         self._contexts: list[Context] = []
         self._sessions: list[Session] = []
+        self._earlier = Spent()
+        self._started = time.monotonic()
 
     async def read_as(self, request: Request) -> SourceResult:
         """Reads what is asked for, from the portal or from captures. Never raises what concerns this source alone."""
@@ -365,7 +368,7 @@ class _Importer:
     async def _guarded(
         self, readings: Sequence[_Reading], *, skipping: bool, capture: Capture | None = None
     ) -> SourceResult:
-        started = time.monotonic()
+        self._started = time.monotonic()
         number = await asyncio.to_thread(self._register)
         try:
             await self._through(readings, number, skipping=skipping, capture=capture)
@@ -382,10 +385,8 @@ class _Importer:
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {REPORT}")
-        sessions = [s for context in self._contexts for s in context.sessions]
-        self.result.requests = sum(s.traffic.requests for s in sessions)
-        self.result.retries = sum(s.traffic.retries for s in sessions)
-        self.result.seconds = time.monotonic() - started
+        spent = self._spent()
+        self.result.requests, self.result.retries, self.result.seconds = spent.requests, spent.retries, spent.seconds
         if capture is not None:
             self._tell(capture)
         told = {
@@ -396,6 +397,12 @@ class _Importer:
             explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
+
+    def _spent(self) -> Spent:
+        """What this attempt and those before it have cost so far."""
+        traffic = [session.traffic for context in self._contexts for session in context.sessions]
+        requests, retries = sum(t.requests for t in traffic), sum(t.retries for t in traffic)
+        return self._earlier + Spent(requests, retries, time.monotonic() - self._started)
 
     def _tell(self, capture: Capture) -> None:
         self.result.requests += len(capture.used)
@@ -422,6 +429,8 @@ class _Importer:
             anew=not skipping,
             held=self._held,
         )
+        self._earlier = intake.before.spent
+        intake.spent = self._spent
         if intake.before.is_at_end:
             self._tell_again(intake.before.told)
             self._take(await asyncio.to_thread(intake.outcome))

@@ -19,8 +19,9 @@ import pytest
 from sqlalchemy import select, update
 
 from canonical.entities import Mark
-from canonical.store import Intake, Store, progress
+from canonical.store import Intake, Store, StoreError, progress
 from canonical.store import jobs as job_rows
+from canonical.store import runs as run_log
 from canonical.store.jobs import BACKFILL, SOON, Wanted
 from canonical.tables import (
     COVERAGE,
@@ -174,14 +175,14 @@ def opened(folder: Path, job: SourceJob) -> Iterator[Site]:
 
 
 @contextmanager
-def killed_after(units: int) -> Iterator[None]:
-    """The process ends as soon as so many units have been committed."""
+def killed_after(units: int, ending: type[BaseException] | BaseException = Killed) -> Iterator[None]:
+    """The process (or the attempt) ends as soon as so many units have been committed."""
     left = [units]
 
-    def ending(original: Any) -> Any:
+    def dying(original: Any) -> Any:
         def wrapped(self: Intake, *args: Any, **kwargs: Any) -> Any:
             if not left[0]:
-                raise Killed
+                raise ending
             done = original(self, *args, **kwargs)
             left[0] -= 1
             return done
@@ -190,7 +191,7 @@ def killed_after(units: int) -> Iterator[None]:
 
     with ExitStack() as patched:
         for name in ("commit", "skip", "finish"):
-            patched.enter_context(mock.patch.object(Intake, name, ending(getattr(Intake, name))))
+            patched.enter_context(mock.patch.object(Intake, name, dying(getattr(Intake, name))))
         yield
 
 
@@ -378,3 +379,47 @@ def test_nothing_is_counted_twice_when_what_was_read_long_ago_is_given_up_and_th
         place.take_over()
         assert place.runner.run_next()
         assert place.contents()["runs"][1:] == [("import", "interrupted"), ("import", "ok")]
+
+
+def last_told(place: Site) -> dict[str, Any]:
+    """What the last run has told of its source."""
+    with place.store.reading() as connection:
+        (run,) = run_log.recent(connection, limit=1)
+    assert run.result
+    told: dict[str, Any] = run.result["sources"][0]
+    return told
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_requests_and_seconds_are_those_of_all_attempts(tmp_path: Path, killed: bool) -> None:
+    ending = Killed if killed else StoreError("the store is away")
+    with site(PORTALS["dnevnik"], tmp_path / "site") as place:
+        assert place.door
+        place.door.faults.latency = 0.01
+        place.ask()
+        visits, seconds, committed = [len(place.door.visits.at)], [], 0
+        for units in (4, 3, 1000):
+            with ExitStack() as patched:
+                patched.enter_context(killed_after(units, ending))
+                if killed:
+                    patched.enter_context(mock.patch.object(Intake, "abandon", side_effect=Killed))
+                patched.enter_context(suppress(Killed))
+                began = time.monotonic()
+                place.runner.run_next()
+            seconds.append(time.monotonic() - began)
+            visits.append(len(place.door.visits.at))
+            if place.states()[-1][0] == "done":
+                break
+            committed = len(place.noted())
+            if killed:
+                place.take_over()
+        assert place.states()[1:] == [("done", 3)]
+        told = last_told(place)
+        every, last = visits[-1] - visits[0], visits[-1] - visits[-2]
+        assert last < every
+        if killed:  # what was asked since the last commit has died with the process
+            assert last + committed <= told["requests"] <= every
+            assert max(seconds) < told["seconds"] < sum(seconds)
+        else:
+            assert told["requests"] == every
+            assert sum(seconds) * 0.7 < told["seconds"] < sum(seconds)
