@@ -34,10 +34,11 @@ from pipelines.workplace import Workplace
 
 log = logging.getLogger("svod.jobs")
 
-PASSING: Final = frozenset(
-    {UnavailableError.code, RateLimitedError.code, "store", "worker_lost", "no_journal"}
-)  # fmt: skip
-"""Reasons that may pass by themselves: a job that was parked for one of them is tried once more when it falls due again."""
+PASSING: Final = frozenset({UnavailableError.code, RateLimitedError.code, "store", "no_journal"})
+"""Reasons that may pass by themselves: a job that was parked for one of them is tried once more when it falls due again.
+
+A job that has cost so many workers their lives (`worker_lost`) is not among them: the next one would die of it too.
+"""
 
 _BEAT: Final = 5.0
 _FRESH: Final = 6 * 3600 * 1_000_000

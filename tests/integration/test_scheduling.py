@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import select, update
 
 from canonical.store import Store, schedules
-from canonical.tables import JOBS, SCHEDULES, SOURCES
+from canonical.store import jobs as job_rows
+from canonical.tables import JOBS, LEASES, SCHEDULES, SOURCES
 from connectors.conformance.harness import FIVE
 from connectors.contract import Institution, SourceConfig
 from pipelines.completeness.profile import Profile, load_profile
@@ -133,6 +134,38 @@ def test_a_source_that_nobody_is_signed_in_to_is_left_alone(tmp_path: Path) -> N
     take_up(store, [Plan("import", "0 * * * *", "a", MOSCOW, {})], NOW)
     tick(store, wards, NOW + timedelta(hours=1))
     assert [name for name, _ in asked(store)] == ["import a/y"]
+    store.close()
+
+
+@pytest.mark.parametrize(("code", "tried"), [("worker_lost", False), ("store", True)])
+def test_a_job_that_has_cost_its_workers_stays_parked_until_a_person_says_otherwise(
+    tmp_path: Path, code: str, tried: bool
+) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    wards = {"a": ward("a", "x")}
+    hourly = Plan("import", "0 * * * *", "a", MOSCOW, {})
+    take_up(store, [hourly], NOW)
+    (number,) = tick(store, wards, NOW + timedelta(hours=1))
+    with store.writing() as connection:
+        for attempt in (1, 2):
+            job = job_rows.claim(connection, store.stamp())
+            assert job is not None, attempt
+            if code == "worker_lost":
+                connection.execute(update(LEASES).values(expires=0))
+                job_rows.recover(connection, store.stamp(), attempts=2, wait=0)
+            elif attempt == 1:
+                job_rows.put_back(connection, job, after=0, code=code, reason="")
+            else:
+                job_rows.finish(connection, job, store.stamp(), state="parked", code=code, reason="")
+    assert asked(store) == [("import a/x", "parked")]
+    for hours in (2, 3, 4):
+        tick(store, wards, NOW + timedelta(hours=hours))
+    with store.writing() as connection:
+        parked = job_rows.one(connection, number)
+        assert parked
+        assert (parked.code, parked.state) == (code, "queued" if tried else "parked")
+        assert job_rows.retry(connection, number, store.stamp())
+    assert asked(store) == [("import a/x", "queued")]
     store.close()
 
 
