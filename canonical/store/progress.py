@@ -24,7 +24,7 @@ _END: Final = ""
 """The name under which it stands that the run has read all, and removed what had vanished."""
 
 
-_SPENT: Final = "\0spent"
+_SPENT: Final = " spent"
 """The name under which it stands what the attempts of a run have cost so far."""
 
 
