@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from canonical.batch import CAPTURED_UNIT, Batch
 from canonical.store import Intake, LeaseLostError, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease
 from canonical.store.progress import Spent
+from canonical.store.runs import Begun
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.captures import Capture
@@ -125,7 +126,8 @@ def import_sources(
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, writing, progress).read_as(request)
 
-    return finish_run(work, run, asyncio.run(_several(read, jobs)))
+    with run_log.settled(work.store, run):
+        return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Attempt:
 
     held: Lease
     run: int | None
-    begun: Callable[[Connection, int], None]
+    begun: Begun
     halted: Callable[[], bool]
 
 
@@ -169,7 +171,8 @@ def import_for_job(work: Workplace, job: SourceJob, request: Request, attempt: A
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, asyncio.Lock(), attempt=attempt).read_as(request)
 
-    return finish_run(work, run, asyncio.run(_several(read, [job])), attempt.held)
+    with run_log.settled(work.store, run, attempt.held):
+        return finish_run(work, run, asyncio.run(_several(read, [job])), attempt.held)
 
 
 def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | None) -> dict[str, Any]:
@@ -185,7 +188,8 @@ def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | Non
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, writing, replaying=True).replay(since)
 
-    return finish_run(work, run, asyncio.run(_several(read, jobs)))
+    with run_log.settled(work.store, run):
+        return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
 
 def finish_run(work: Workplace, run: int, results: Sequence[SourceResult], held: Lease | None = None) -> dict[str, Any]:
@@ -205,13 +209,11 @@ def _begin(
     what: str,
     jobs: Sequence[SourceJob],
     request: Request,
-    begun: Callable[[Connection, int], None] = lambda _, __: None,
+    begun: Begun = run_log.untold,
 ) -> int:
     detail = {"sources": [j.key for j in jobs], **request.as_json()}
     with work.store.writing() as connection:
-        run = run_log.begin(connection, what, detail, work.store.stamp())
-        begun(connection, run)
-    return run
+        return run_log.begin(connection, what, detail, work.store.stamp(), begun)
 
 
 async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) -> list[SourceResult]:

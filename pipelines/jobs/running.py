@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from canonical.store import LeaseLostError, StoreError, progress
 from canonical.store import jobs as job_rows
-from canonical.store import runs as run_log
 from canonical.store.jobs import BACKFILL, Job
 from canonical.store.leases import store_clock
+from canonical.store.runs import Begun
 from canonical.writing import WriteError, private_folder, whole_file
 from connectors.errors import RateLimitedError, SignInNeededError, UnavailableError
 from pipelines import importing
@@ -183,7 +183,7 @@ class Runner:
         else:
             after = policy.wait_after(job.attempts)
             log.warning("%s: %s; the next attempt is in %.0f s", what, ended.reason, after)
-            self._write(job, lambda c: job_rows.put_back(c, job, after=after, code=code, reason=reason))
+            self._write(job, lambda c: job_rows.put_back(c, job, store.stamp(), after=after, code=code, reason=reason))
 
     def _write(self, job: Job, what: Callable[[Connection], None]) -> None:
         """Says something of a job, and is patient with a store that is away for a while."""
@@ -236,15 +236,20 @@ class Runner:
             raise _Failed("not_configured", f"there is no institution {job.institution!r} in the configuration")
         if job.kind == "import":
             return self._import(job, ward, yielding)
+        begun = self._noted(job)
         if job.kind == "reconcile":
-            (result,) = reconcile(self.work.store, ward.jobs, held=job.lease)
+            (result,) = reconcile(self.work.store, ward.jobs, held=job.lease, begun=begun)
             if result.error:
                 raise _Failed("store", result.error)
             return Ended()
         if job.kind == "completeness":
-            completeness(self.work.store, [ward], JudgingRequest(), held=job.lease)
+            completeness(self.work.store, [ward], JudgingRequest(), held=job.lease, begun=begun)
             return Ended()
         return self._report(job, ward)
+
+    def _noted(self, job: Job) -> Begun:
+        """Notes, in the transaction that begins a run, that it is the job's."""
+        return lambda connection, run: job_rows.note_run(connection, job, run, self.work.store.stamp())
 
     def _import(self, job: Job, ward: Ward, yielding: threading.Event) -> Ended:
         source = next((s for s in ward.jobs if s.config.key == job.source), None)
@@ -253,7 +258,7 @@ class Runner:
         attempt = Attempt(
             held=job.lease,
             run=self._run_to_go_on_with(job),
-            begun=lambda connection, run: job_rows.note_run(connection, job, run),
+            begun=self._noted(job),
             halted=lambda: yielding.is_set() or self.stopping.is_set(),
         )
         (result,) = import_for_job(self.work, source, _asked(job.arguments), attempt)["sources"]
@@ -271,8 +276,8 @@ class Runner:
             age = progress.age_of(connection, job.run, store_clock(connection))
             if age is not None and age > _FRESH:
                 progress.forget(connection, job.run)
-                run_log.give_up(connection, job.run, self.work.store.stamp())
-                job_rows.note_run(connection, job, None)  # its ledger is there, but not what it was made of
+                # its ledger is there, but not what it was made of
+                job_rows.note_run(connection, job, None, self.work.store.stamp())
                 return None
         return job.run
 

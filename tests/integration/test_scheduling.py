@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from canonical.store import Store, schedules
+from canonical.store import Store, StoreError, schedules
 from canonical.store import jobs as job_rows
+from canonical.store import runs as run_log
 from canonical.tables import JOBS, LEASES, SCHEDULES, SOURCES
 from connectors.conformance.harness import FIVE
 from connectors.contract import Institution, SourceConfig
@@ -154,7 +155,7 @@ def test_a_job_that_has_cost_its_workers_stays_parked_until_a_person_says_otherw
                 connection.execute(update(LEASES).values(expires=0))
                 job_rows.recover(connection, store.stamp(), attempts=2, wait=0)
             elif attempt == 1:
-                job_rows.put_back(connection, job, after=0, code=code, reason="")
+                job_rows.put_back(connection, job, store.stamp(), after=0, code=code, reason="")
             else:
                 job_rows.finish(connection, job, store.stamp(), state="parked", code=code, reason="")
     assert asked(store) == [("import a/x", "parked")]
@@ -166,6 +167,56 @@ def test_a_job_that_has_cost_its_workers_stays_parked_until_a_person_says_otherw
         assert (parked.code, parked.state) == (code, "queued" if tried else "parked")
         assert job_rows.retry(connection, number, store.stamp())
     assert asked(store) == [("import a/x", "queued")]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        ("completeness", "pipelines.completeness.running._judged"),
+        ("reconcile", "pipelines.reconciling.Result.summary"),
+        ("import", "pipelines.importing.SourceResult.as_json"),
+    ],
+)
+@pytest.mark.parametrize("away", [False, True], ids=["at once", "later"])
+def test_a_run_that_ends_with_the_stores_trouble_is_settled_while_its_worker_lives(
+    tmp_path: Path, kind: str, where: str, away: bool
+) -> None:
+    """`away`: even that it has failed cannot be noted at first."""
+    write_folder(tmp_path / "drop", CLASS)
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    runner = Runner(Workplace(store, root=tmp_path), {"a": ward("a", "x")}, Policy(attempts=2, wait=0.0))
+    source = "x" if kind == "import" else None
+    with store.writing() as connection:
+        job_rows.submit(connection, job_rows.Wanted(kind, "a", source), store.stamp())
+    real = run_log.fail
+    for state in ("queued", "parked"):
+        troubles = [StoreError("still")] if away else []
+
+        def noted(*args: Any, left: list[StoreError] = troubles) -> None:
+            if left:
+                raise left.pop()
+            real(*args)
+
+        with (
+            mock.patch(where, side_effect=StoreError("the disk is full")),
+            mock.patch("canonical.store.runs.fail", noted),
+        ):
+            assert runner.run_next()
+        assert troubles == []
+        with store.reading() as connection:
+            run = run_log.recent(connection, limit=1)[0]
+            assert [j.state for j in job_rows.jobs(connection)] == [state]
+        assert (run.job, run.status, run.finished_at) == (kind, "failed", NOW.isoformat())
+        assert run.result
+        assert run.result["error"] == {"code": "store", "message": "the disk is full"}
+    with store.writing() as connection:
+        job_rows.retry(connection, 1, store.stamp())
+    assert runner.run_next()
+    with store.reading() as connection:
+        runs = run_log.recent(connection)
+        assert (runs[0].status, runs[0].result is not None) == ("ok", True)
+        assert {r.status for r in runs[1:]} <= {"failed"}
     store.close()
 
 

@@ -92,7 +92,7 @@ def test_a_run_that_nobody_goes_on_with_is_not_shown_as_running(store: Store, ho
         job = job_rows.claim(connection, STAMP)
         assert job
         run = run_log.begin(connection, "import", {}, STAMP)
-        job_rows.note_run(connection, job, run)
+        job_rows.note_run(connection, job, run, STAMP)
         connection.execute(update(RUNS).values(holder="elsewhere:1:1"))
         if how == "parked":
             job_rows.finish(connection, job, STAMP, state="parked", code="store", reason="away")
@@ -103,7 +103,10 @@ def test_a_run_that_nobody_goes_on_with_is_not_shown_as_running(store: Store, ho
             connection.execute(update(LEASES).values(expires=0))
             assert len(job_rows.recover(connection, STAMP, attempts=1, wait=0)) == 1
         (found,) = run_log.recent(connection)
-        assert (found.status, found.finished_at) == ("interrupted", STAMP)
+        assert (found.status, found.finished_at) == ("failed" if how == "parked" else "interrupted", STAMP)
+        if how == "parked":
+            assert found.result
+            assert found.result["error"] == {"code": "store", "message": "away"}
 
 
 def test_lists_of_jobs(store: Store) -> None:
