@@ -429,6 +429,7 @@ class _Importer:
             captured=capture.oldest.isoformat() if capture is not None else None,
             line_salt=int(self._salt[:8], 16),
             anew=not skipping,
+            keeps_bodies=self.work.keeps_bodies,
             held=self._held,
         )
         self._earlier = intake.before.spent

@@ -78,7 +78,8 @@ class Intake:
     `zone` completes instants that have no offset; `replaying` says that the answers are old ones from the archive, which
     must not overwrite what newer answers brought; `captured` is there where they are those of browser captures, as the
     instant of the oldest of them: nor must those; lines of files are known by their hash with `line_salt`, and with
-    `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time.
+    `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time;
+    `keeps_bodies` says whether a raw archive takes the bodies of answers.
 
     Use: `prepare` and `commit` for every batch, then `finish` (or `abandon`, when reading had to stop). `spent` tells what a
     job's run has cost so far, which is kept with every commit.
@@ -98,6 +99,7 @@ class Intake:
         captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
+        keeps_bodies: bool = True,
         held: Lease | None = None,
     ) -> None:
         self._engine = engine
@@ -114,6 +116,7 @@ class Intake:
                 connection, run=run, source=source, zone=zone, replaying=replaying, captured=captured
             )
             self._state.line_salt = line_salt
+            self._state.keeps_bodies = keeps_bodies
             query = select(UNITS.c.unit, UNITS.c.digest).where(UNITS.c.source == source)
             self._digests = {row.unit: row.digest for row in connection.execute(query)}
             q = QUARANTINE.c
