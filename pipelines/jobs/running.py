@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,6 +39,9 @@ PASSING: Final = frozenset({UnavailableError.code, RateLimitedError.code, "store
 
 A job that has cost so many workers their lives (`worker_lost`) is not among them: the next one would die of it too.
 """
+
+EVERY: Final = "*"
+"""Stands for all institutions, where a job is not of one: no key of an institution is written so, nor holds a comma."""
 
 _BEAT: Final = 5.0
 _FRESH: Final = 6 * 3600 * 1_000_000
@@ -77,6 +80,17 @@ class _Failed(Exception):  # noqa: N818 - what happened to the job, not an error
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
+
+
+def meant(wards: Mapping[str, Ward], institution: str) -> list[Ward]:
+    """The institutions that a job or a schedule is of: one, several (their keys with commas between), or all.
+
+    Raises:
+        KeyError: there is no institution of some key.
+
+    """
+    keys = list(wards) if institution == EVERY else institution.split(",")
+    return [wards[key] for key in keys]
 
 
 @dataclass
@@ -231,9 +245,14 @@ class Runner:
     # -- the kinds -----------------------------------------------------------------------------------------------
 
     def _work_on(self, job: Job, yielding: threading.Event) -> Ended:
-        ward = self.wards.get(job.institution)
-        if ward is None:
-            raise _Failed("not_configured", f"there is no institution {job.institution!r} in the configuration")
+        try:
+            wards = meant(self.wards, job.institution)
+        except KeyError as error:
+            what = f"there is no institution {error.args[0]!r} in the configuration"
+            raise _Failed("not_configured", what) from None
+        if job.kind == "report":
+            return self._report(job, wards)
+        (ward,) = wards
         if job.kind == "import":
             return self._import(job, ward, yielding)
         begun = self._noted(job)
@@ -242,10 +261,8 @@ class Runner:
             if result.error:
                 raise _Failed("store", result.error)
             return Ended()
-        if job.kind == "completeness":
-            completeness(self.work.store, [ward], JudgingRequest(), held=job.lease, begun=begun)
-            return Ended()
-        return self._report(job, ward)
+        completeness(self.work.store, [ward], JudgingRequest(), held=job.lease, begun=begun)
+        return Ended()
 
     def _noted(self, job: Job) -> Begun:
         """Notes, in the transaction that begins a run, that it is the job's."""
@@ -281,13 +298,13 @@ class Runner:
                 return None
         return job.run
 
-    def _report(self, job: Job, ward: Ward) -> Ended:
+    def _report(self, job: Job, wards: Sequence[Ward]) -> Ended:
         asked = job.arguments
         try:
             definition = find(asked["report"])
             made = make_report(
                 self.work.store,
-                [Place(ward.institution, ward.jobs, ward.calendar)],
+                [Place(ward.institution, ward.jobs, ward.calendar) for ward in wards],
                 definition,
                 ReportRequest(),
                 now=self.work.store.clock(),
@@ -296,7 +313,9 @@ class Runner:
             raise _Failed("no_journal", str(error)) from None
         except NothingSuchError as error:
             raise _Failed("usage", str(error)) from None
-        folder = self.work.root / asked["folder"] / ward.institution.key
+        folder = self.work.root / asked["folder"]
+        if job.institution in self.wards:
+            folder /= job.institution
         body = formats()[asked["format"]].write(made)
         private_folder(folder)
         with self.work.store.writing() as connection:

@@ -274,6 +274,32 @@ def test_without_a_queue_the_scheduler_does_it_all(place: Installation, store_ur
     place.run("jobs", "drop", str(parked["id"]), status=1)
 
 
+def test_a_consolidated_report_falls_due_once_for_all_of_its_institutions(tmp_path: Path, store_url: str) -> None:
+    write_folder(tmp_path / "drop", CLASS)
+    made = Installation(tmp_path, url=store_url)
+    for institutions, folder in (('["*"]', "all"), ('["b", "a"]', "two"), ('["c"]', "one")):
+        made.config += f'[[schedule]]\njob = "report"\nreport = "group-progress"\nformat = "json"\ncron = "0 7 * * *"\nconsolidated = true\nfolder = "{folder}"\ninstitutions = {institutions}\n'
+    for key in "abc":
+        made.institution(key).source("f", "files", layout="canonical", path="drop")
+    made.run("import")
+    made.run("scheduler", "--once")
+    status = made.json("status")
+    assert {s["institution"] for s in status["schedules"]} == {"*", "a,b", "c"}
+    falls_due(made, store_url)
+    jobs = made.json("scheduler", "--once")["jobs"]
+    assert len(jobs) == 3
+    assert {made.json("jobs", "show", str(n))["state"] for n in jobs} == {"done"}
+    found = {}
+    for folder in ("all", "two", "one"):
+        (file,) = (made.folder / folder).rglob("*.json")
+        text = file.read_text(encoding="utf-8")
+        found[folder] = [key for key in "abc" if f'"{key}"' in text]
+        named = [word for key in found[folder] for word in ("--institution", key)]
+        made.run("report", "group-progress", "-o", f"{folder}.json", *named)
+        assert text == (made.folder / f"{folder}.json").read_text(encoding="utf-8")
+    assert found == {"all": ["a", "b", "c"], "two": ["a", "b"], "one": ["c"]}
+
+
 def test_what_may_pass_is_tried_once_more_when_it_falls_due(
     place: Installation, store_url: str, monkeypatch: Any
 ) -> None:
@@ -311,6 +337,7 @@ def test_a_job_that_is_asked_for(place: Installation) -> None:
         ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\ninstitutions = ["c"]\n', "there is no institution 'c'"),
         ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "names its report"),
         ('[[schedule]]\njob = "report"\nreport = "nothing"\ncron = "0 * * * *"\n', "nothing"),
+        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n', "only a job of kind report"),
         ('[queue]\nurl = "amqp://x:secret@y"\n', "write redis://"),
     ],
 )
