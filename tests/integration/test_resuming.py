@@ -124,14 +124,23 @@ class Site:
                 for request in progress.Progress(connection, run, source).answers()
             }
 
-    def contents(self) -> dict[str, Any]:
-        """All that an import leaves behind, save the numbers of batches and answers, which tell their order."""
+    def contents(self, *, in_order: bool = True) -> dict[str, Any]:
+        """All that an import leaves behind, save the numbers of batches and answers, which tell their order.
+
+        Where units come in any order, several being read at once (not `in_order`), it differs between two imports that
+        nobody disturbs too what has waited for another unit of the same run: that, too, is left out.
+        """
         unlike = {"since", "until", "origin", "id", "removed", "first_run", "at"}
         found: dict[str, Any] = {}
         with self.store.reading() as connection:
             for table in (*ROWS.values(), HISTORY, LEDGER, DRIFT, WIRE_FIELDS, QUARANTINE, REMOVALS, COVERAGE):
-                columns = [c for c in table.columns if c.name not in unlike]
-                rows = [tuple(row) for row in connection.execute(select(*columns))]
+                columns = [
+                    c for c in table.columns if c.name not in unlike and (in_order or c is not LEDGER.c.released)
+                ]
+                query = select(*columns)
+                if table is QUARANTINE and not in_order:
+                    query = query.where(QUARANTINE.c.state != "released")
+                rows = [tuple(row) for row in connection.execute(query)]
                 found[table.name] = sorted(rows, key=repr)
             units = select(UNITS.c.unit, UNITS.c.run, UNITS.c.digest, UNITS.c.judged)
             found["units"] = sorted(tuple(row) for row in connection.execute(units))
@@ -197,8 +206,9 @@ def killed_after(units: int, ending: type[BaseException] | BaseException = Kille
 
 CASES = [
     ("dnevnik", {}),
+    ("mosreg", {}),
     ("spo", {"full": True}),
-    pytest.param("mosreg", {}, marks=pytest.mark.soak),
+    pytest.param("mosreg", {"full": True}, marks=pytest.mark.soak),
     pytest.param("dnevnik", {"full": True}, marks=pytest.mark.soak),
     pytest.param("spo", {}, marks=pytest.mark.soak),
     pytest.param("school", {}, marks=pytest.mark.soak),
@@ -214,12 +224,12 @@ def test_killed_and_taken_up_it_ends_as_if_nobody_had_disturbed_it(
     with site(portal, tmp_path / "calm") as calm:
         calm.ask(**arguments)
         assert calm.runner.run_next()
-        expected = calm.contents()
+        expected = calm.contents(in_order=False)
     with site(portal, tmp_path / "killed") as place:
         place.ask(**arguments)
         assert place.door
         assert killed_and_taken_up(place, (1, 3, 6, 1000)) >= 3
-        assert place.contents() == expected
+        assert place.contents(in_order=False) == expected
         assert place.noted() == set()
 
 
