@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from canonical.coverage import Scope
 from canonical.entities import Record
+
+CAPTURED_UNIT: Final = "capture "
+"""With this the names of units begin that were read from browser captures: their answers come in no order."""
 
 
 @dataclass(frozen=True, slots=True)

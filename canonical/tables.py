@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.types import LargeBinary, TypeEngine
 
@@ -146,9 +147,11 @@ ANSWERS: Final = Table(
     Column("size", BigInteger, nullable=False),
     Column("run", BigInteger, nullable=False),
     Column("at", _text(), nullable=False),
+    Column("kept", Boolean, nullable=False, server_default=true()),
     Index("answers_by_request", "source", "request"),
 )
-"""What was answered to which request. A new row only where the body differs from the last one."""
+"""What was answered to which request. A new row only where the body differs from the last one. `kept` says whether a raw archive took
+the body when it came."""
 
 LEDGER: Final = Table(
     "ledger",

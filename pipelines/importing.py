@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from canonical.batch import Batch
+from canonical.batch import CAPTURED_UNIT, Batch
 from canonical.store import Intake, LeaseLostError, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease
+from canonical.store.progress import Spent
+from canonical.store.runs import Begun
 from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.captures import Capture
@@ -71,7 +73,7 @@ class SourceResult:
 
     `error` is null or `{"code", "message"}`; `units` counts the units read, `lost` names those left out. `capture` is there
     where browser captures were read: `files`, `answers` used, `passed_over` by reason, and `not_captured`, what an import
-    from the portal would have read besides.
+    from the portal would have read besides. `requests`, `retries` and `seconds` are those of all attempts of the run.
     """
 
     source: str
@@ -124,7 +126,8 @@ def import_sources(
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, writing, progress).read_as(request)
 
-    return finish_run(work, run, asyncio.run(_several(read, jobs)))
+    with run_log.settled(work.store, run):
+        return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class Attempt:
 
     held: Lease
     run: int | None
-    begun: Callable[[Connection, int], None]
+    begun: Begun
     halted: Callable[[], bool]
 
 
@@ -168,7 +171,8 @@ def import_for_job(work: Workplace, job: SourceJob, request: Request, attempt: A
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, asyncio.Lock(), attempt=attempt).read_as(request)
 
-    return finish_run(work, run, asyncio.run(_several(read, [job])), attempt.held)
+    with run_log.settled(work.store, run, attempt.held):
+        return finish_run(work, run, asyncio.run(_several(read, [job])), attempt.held)
 
 
 def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | None) -> dict[str, Any]:
@@ -184,7 +188,8 @@ def replay_sources(work: Workplace, jobs: Sequence[SourceJob], since: date | Non
     async def read(job: SourceJob) -> SourceResult:
         return await _Importer(work, job, run, writing, replaying=True).replay(since)
 
-    return finish_run(work, run, asyncio.run(_several(read, jobs)))
+    with run_log.settled(work.store, run):
+        return finish_run(work, run, asyncio.run(_several(read, jobs)))
 
 
 def finish_run(work: Workplace, run: int, results: Sequence[SourceResult], held: Lease | None = None) -> dict[str, Any]:
@@ -204,13 +209,11 @@ def _begin(
     what: str,
     jobs: Sequence[SourceJob],
     request: Request,
-    begun: Callable[[Connection, int], None] = lambda _, __: None,
+    begun: Begun = run_log.untold,
 ) -> int:
     detail = {"sources": [j.key for j in jobs], **request.as_json()}
     with work.store.writing() as connection:
-        run = run_log.begin(connection, what, detail, work.store.stamp())
-        begun(connection, run)
-    return run
+        return run_log.begin(connection, what, detail, work.store.stamp(), begun)
 
 
 async def _several(read: Callable[[SourceJob], Any], jobs: Iterable[SourceJob]) -> list[SourceResult]:
@@ -293,6 +296,8 @@ class _Importer:
         self._not_captured: list[str] = []
         self._contexts: list[Context] = []
         self._sessions: list[Session] = []
+        self._earlier = Spent()
+        self._started = time.monotonic()
 
     async def read_as(self, request: Request) -> SourceResult:
         """Reads what is asked for, from the portal or from captures. Never raises what concerns this source alone."""
@@ -365,7 +370,7 @@ class _Importer:
     async def _guarded(
         self, readings: Sequence[_Reading], *, skipping: bool, capture: Capture | None = None
     ) -> SourceResult:
-        started = time.monotonic()
+        self._started = time.monotonic()
         number = await asyncio.to_thread(self._register)
         try:
             await self._through(readings, number, skipping=skipping, capture=capture)
@@ -382,10 +387,8 @@ class _Importer:
         except Exception as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail("internal_error", f"{type(error).__name__}: {REPORT}")
-        sessions = [s for context in self._contexts for s in context.sessions]
-        self.result.requests = sum(s.traffic.requests for s in sessions)
-        self.result.retries = sum(s.traffic.retries for s in sessions)
-        self.result.seconds = time.monotonic() - started
+        spent = self._spent()
+        self.result.requests, self.result.retries, self.result.seconds = spent.requests, spent.retries, spent.seconds
         if capture is not None:
             self._tell(capture)
         told = {
@@ -396,6 +399,12 @@ class _Importer:
             explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
+
+    def _spent(self) -> Spent:
+        """What this attempt and those before it have cost so far."""
+        traffic = [session.traffic for context in self._contexts for session in context.sessions]
+        requests, retries = sum(t.requests for t in traffic), sum(t.retries for t in traffic)
+        return self._earlier + Spent(requests, retries, time.monotonic() - self._started)
 
     def _tell(self, capture: Capture) -> None:
         self.result.requests += len(capture.used)
@@ -420,8 +429,11 @@ class _Importer:
             captured=capture.oldest.isoformat() if capture is not None else None,
             line_salt=int(self._salt[:8], 16),
             anew=not skipping,
+            keeps_bodies=self.work.keeps_bodies,
             held=self._held,
         )
+        self._earlier = intake.before.spent
+        intake.spent = self._spent
         if intake.before.is_at_end:
             self._tell_again(intake.before.told)
             self._take(await asyncio.to_thread(intake.outcome))
@@ -504,7 +516,7 @@ class _Importer:
     async def _take_unit(self, unit: Unit, intake: Intake, *, skipping: bool) -> None:
         batch: Batch | None = None
         if self._from_capture:  # whatever was paged to is a part, and is no unit of the portal's own reading
-            unit = replace(unit, name=f"capture {unit.name}", whole=False)
+            unit = replace(unit, name=f"{CAPTURED_UNIT}{unit.name}", whole=False)
         try:
             reading = await unit.read()
             self._faults = 0
@@ -550,7 +562,7 @@ class _Importer:
     async def _lose(self, unit: Unit, code: str, message: str, *, retry: bool) -> None:
         """Leaves a unit out, unless so many in a row have been lost that the portal must be broken as a whole."""
         if code == NotCapturedError.code:
-            self._not_captured.append(unit.name.removeprefix("capture "))
+            self._not_captured.append(unit.name.removeprefix(CAPTURED_UNIT))
             return
         self.result.lost.append({"unit": unit.name, "code": code, "message": message})
         if retry:

@@ -22,10 +22,11 @@ def retry(work: Workplace, jobs: Sequence[SourceJob]) -> list[dict[str, Any]]:
     done: list[dict[str, Any]] = []
     with work.store.writing() as connection:
         run = run_log.begin(connection, "quarantine retry", {"sources": [j.key for j in jobs]}, work.store.stamp())
-    for job in jobs:
-        intake = work.store.intake(run=run, source=work.register(job), name=job.key, zone=job.institution.zone)
-        released, left = intake.retry()
-        done.append({"source": job.key, "released": released, "open": left})
-    with work.store.writing() as connection:
-        run_log.finish(connection, run, "ok", {"sources": done}, work.store.stamp())
+    with run_log.settled(work.store, run):
+        for job in jobs:
+            intake = work.store.intake(run=run, source=work.register(job), name=job.key, zone=job.institution.zone)
+            released, left = intake.retry()
+            done.append({"source": job.key, "released": released, "open": left})
+        with work.store.writing() as connection:
+            run_log.finish(connection, run, "ok", {"sources": done}, work.store.stamp())
     return done

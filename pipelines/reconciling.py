@@ -15,6 +15,7 @@ from canonical.store import SourceRow, Store, StoreError, sources
 from canonical.store import runs as run_log
 from canonical.store.bulk import BULK
 from canonical.store.leases import Lease, leased
+from canonical.store.runs import Begun
 from canonical.tables import ROWS
 from canonical.view import JournalView, open_view
 from connectors.contract import Institution
@@ -97,10 +98,13 @@ def _matches_as_json(pair: PairResult) -> Iterator[dict[str, Any]]:
             }
 
 
-def reconcile(store: Store, jobs: Sequence[SourceJob], *, held: Lease | None = None) -> list[Result]:
+def reconcile(
+    store: Store, jobs: Sequence[SourceJob], *, held: Lease | None = None, begun: Begun = run_log.untold
+) -> list[Result]:
     """Reconciles the institutions of these sources, one after another; what happens to one does not touch the others.
 
-    Before the last moment that was judged nothing is kept. `held` is the lease of a job that does this for one institution.
+    Before the last moment that was judged nothing is kept. `held` is the lease of a job that does this for one institution, `begun`
+    is told the number of its run.
 
     Raises:
         StoreError: the store cannot be read or written at all.
@@ -111,12 +115,13 @@ def reconcile(store: Store, jobs: Sequence[SourceJob], *, held: Lease | None = N
     if all(_is_late(store, place, moment) for place, _ in wards):
         return [_guarded(store, place, some, moment, held) for place, some in wards]
     with store.writing() as connection:
-        run = run_log.begin(connection, JOB, {"institutions": [place.key for place, _ in wards]}, store.stamp())
-    results = [_guarded(store, place, some, moment, held) for place, some in wards]
-    failed = [r for r in results if r.error]
-    status = "ok" if not failed else "failed" if len(failed) == len(results) else "partial"
-    with store.writing() as connection:
-        run_log.finish(connection, run, status, {"institutions": [r.summary() for r in results]}, store.stamp())
+        run = run_log.begin(connection, JOB, {"institutions": [place.key for place, _ in wards]}, store.stamp(), begun)
+    with run_log.settled(store, run, held):
+        results = [_guarded(store, place, some, moment, held) for place, some in wards]
+        failed = [r for r in results if r.error]
+        status = "ok" if not failed else "failed" if len(failed) == len(results) else "partial"
+        with store.writing() as connection:
+            run_log.finish(connection, run, status, {"institutions": [r.summary() for r in results]}, store.stamp())
     return results
 
 

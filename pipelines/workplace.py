@@ -86,6 +86,11 @@ class Workplace:
     root: Path = field(default_factory=Path)
     limit_of: Callable[[str], HostLimit] = limit_for
 
+    @property
+    def keeps_bodies(self) -> bool:
+        """Whether the bodies of answers are kept."""
+        return type(self.archive) is not NoArchive
+
     def register(self, job: SourceJob, held: Lease | None = None) -> int:
         """The number of a source in the store, which then knows it as it is configured; of a job under the lease that it `held`.
 

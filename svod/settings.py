@@ -133,13 +133,15 @@ class InstitutionSettings(_Table):
 class ScheduleSettings(_Table):
     """One `[[schedule]]`: what is run when, for which institutions (`*`: all). The hour is the institution's own.
 
-    A `report` is written as `format` into `folder`, in a folder of each institution.
+    A `report` is written as `format` into `folder`, in a folder of each institution; one that is `consolidated` over all of
+    them into `folder` itself, and the hour is that of the first.
     """
 
     job: Literal["import", "reconcile", "completeness", "report"]
     cron: str
     institutions: tuple[str, ...] = ("*",)
     report: str | None = None
+    consolidated: bool = False
     format: str = "xlsx"
     folder: str = "reports"
 
@@ -152,6 +154,8 @@ class ScheduleSettings(_Table):
     def _names_its_report(self) -> ScheduleSettings:
         if (self.job == "report") != (self.report is not None):
             raise ValueError('a job of kind report, and no other, names its report: report = "group-progress"')
+        if self.consolidated and self.report is None:
+            raise ValueError("only a job of kind report can be consolidated")
         if self.report is not None:
             # most configurations name no report, and reports take long to load
             from pipelines.reporting.asking import NothingSuchError  # noqa: PLC0415

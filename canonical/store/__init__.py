@@ -143,6 +143,7 @@ class Store:
         captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
+        keeps_bodies: bool = True,
         held: Lease | None = None,
     ) -> Intake:
         """The way in for one source during one run; see `Intake`.
@@ -163,6 +164,7 @@ class Store:
             captured=captured,
             line_salt=line_salt,
             anew=anew,
+            keeps_bodies=keeps_bodies,
             held=held,
         )
 

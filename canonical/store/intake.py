@@ -25,7 +25,7 @@ from canonical.store.ages import micros_of
 from canonical.store.engine import reading, writing
 from canonical.store.keyset import KeySet
 from canonical.store.leases import Lease, store_clock
-from canonical.store.progress import Note, Progress, answers_of, noted_shapes
+from canonical.store.progress import Note, Progress, Spent, answers_of, noted_shapes
 from canonical.store.quarantine import NAMELESS
 from canonical.store.removing import mark_removed, outdated, postpone, vanished, withdraw_seen
 from canonical.store.state import COUNTS, Brake, State
@@ -78,9 +78,11 @@ class Intake:
     `zone` completes instants that have no offset; `replaying` says that the answers are old ones from the archive, which
     must not overwrite what newer answers brought; `captured` is there where they are those of browser captures, as the
     instant of the oldest of them: nor must those; lines of files are known by their hash with `line_salt`, and with
-    `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time.
+    `anew` none is taken for known, and whatever is covered may have vanished, also what no unit held the last time;
+    `keeps_bodies` says whether a raw archive takes the bodies of answers.
 
-    Use: `prepare` and `commit` for every batch, then `finish` (or `abandon`, when reading had to stop).
+    Use: `prepare` and `commit` for every batch, then `finish` (or `abandon`, when reading had to stop). `spent` tells what a
+    job's run has cost so far, which is kept with every commit.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Intake:
         captured: str | None = None,
         line_salt: int = 0,
         anew: bool = False,
+        keeps_bodies: bool = True,
         held: Lease | None = None,
     ) -> None:
         self._engine = engine
@@ -104,6 +107,7 @@ class Intake:
         self._brake = brake
         self._newest_answer_at: str | None = None
         self._skipped: set[str] = set()
+        self.spent: Callable[[], Spent] = Spent
         with writing(engine) as connection:
             self._held = held is not None
             self._lease = held or Lease.take(connection, f"import {name}")
@@ -112,6 +116,7 @@ class Intake:
                 connection, run=run, source=source, zone=zone, replaying=replaying, captured=captured
             )
             self._state.line_salt = line_salt
+            self._state.keeps_bodies = keeps_bodies
             query = select(UNITS.c.unit, UNITS.c.digest).where(UNITS.c.source == source)
             self._digests = {row.unit: row.digest for row in connection.execute(query)}
             q = QUARANTINE.c
@@ -135,6 +140,11 @@ class Intake:
         """Prolongs the lease while nothing is committed for a while."""
         with writing(self._engine) as connection:
             self._lease.hold(connection)
+            self._write_spent(connection)
+
+    def _write_spent(self, connection: Connection) -> None:
+        if self._held:
+            progress.write_spent(connection, self._state, store_clock(connection), self.spent())
 
     def prepare(self, batch: Batch) -> None:
         """Has lines read of which the store can know nothing yet. Looks at no row, so it may run beside a `commit`."""
@@ -244,6 +254,7 @@ class Intake:
         note.answers = answers_of(made_of.answers)
         note.unreadable = sorted(state.unreadable)
         note.unjudged = unit in state.unjudged
+        self._write_spent(connection)
         progress.write(connection, state, unit, made_of.digest, store_clock(connection), note)
 
     def _meet_lines(self, connection: Connection, packed: dict[str, bytes]) -> bool:
@@ -342,6 +353,7 @@ class Intake:
                 state.drift.update(note_fields(connection, state.source, state.shapes))
                 self._write_totals(connection, [])
             if self._held:
+                self._write_spent(connection)
                 progress.write_end(connection, state, store_clock(connection), told or {})
             else:
                 self._lease.give_back(connection)
@@ -356,8 +368,11 @@ class Intake:
 
     def abandon(self) -> Outcome:
         """Gives the lease back without removing anything: what was read does not tell what has vanished."""
-        if not self._held:
-            with writing(self._engine) as connection:
+        with writing(self._engine) as connection:
+            if self._held:
+                self._lease.hold(connection)
+                self._write_spent(connection)
+            else:
                 self._lease.give_back(connection)
         return self._outcome(0)
 

@@ -169,15 +169,22 @@ def finish(connection: Connection, job: Job, stamp: str, *, state: str = "done",
     ended = {"state": state, "code": code, "reason": reason, "finished_at": stamp}
     if state not in OPEN:
         ended["open_name"] = None
-    _end(connection, job, ended)
-    run = connection.execute(select(JOBS.c.run).where(JOBS.c.id == job.id)).scalar()
+    run = _end(connection, job, ended)
     if run is not None:
-        run_log.give_up(connection, run, stamp)  # if it has not come to its own end
+        _settle_run(connection, run, stamp, code, reason)
         if state != "parked":
             progress.forget(connection, run)
 
 
-def put_back(connection: Connection, job: Job, *, after: float, code: str | None, reason: str | None) -> None:
+def _settle_run(connection: Connection, run: int, stamp: str, code: str | None, reason: str | None) -> None:
+    """Nobody is at work on a run any more, whether or not it has come to its own end."""
+    if code:
+        run_log.fail(connection, run, code, reason or "", stamp)
+    else:
+        run_log.give_up(connection, run, stamp)
+
+
+def put_back(connection: Connection, job: Job, stamp: str, *, after: float, code: str | None, reason: str | None) -> None:  # fmt: skip
     """Lets a job be tried again, after so many seconds.
 
     Raises:
@@ -185,7 +192,9 @@ def put_back(connection: Connection, job: Job, *, after: float, code: str | None
 
     """
     due = store_clock(connection) + int(after * _SECOND)
-    _end(connection, job, {"state": "queued", "code": code, "reason": reason, "not_before": due})
+    run = _end(connection, job, {"state": "queued", "code": code, "reason": reason, "not_before": due})
+    if run is not None:
+        _settle_run(connection, run, stamp, code, reason)
 
 
 def lay_down(connection: Connection, job: Job) -> None:
@@ -198,23 +207,32 @@ def lay_down(connection: Connection, job: Job) -> None:
     _end(connection, job, {"state": "queued", "attempts": JOBS.c.attempts - 1})
 
 
-def _end(connection: Connection, job: Job, values: Mapping[str, Any]) -> None:
+def _end(connection: Connection, job: Job, values: Mapping[str, Any]) -> int | None:
+    """Gives a job out of hand; gives the run in which it was done last, if any."""
     job.lease.hold(connection)
     j = JOBS.c
     mine = update(JOBS).where(j.id == job.id, j.state == "running", j.token == job.token)
-    if connection.execute(mine.values(token=None, **values)).rowcount != 1:
+    ended = connection.execute(mine.values(token=None, **values).returning(j.run)).first()
+    if ended is None:
         raise LeaseLostError(f"job {job.id} ({job.name}): somebody else has taken it over")
     job.lease.give_back(connection)
+    run: int | None = ended.run
+    return run
 
 
-def note_run(connection: Connection, job: Job, run: int | None) -> None:
+def note_run(connection: Connection, job: Job, run: int | None, stamp: str) -> None:
     """Remembers the run in which a job is done, so that another attempt can go on with it; null: none shall.
+
+    The one in which it was done before is given up, if it has not come to its own end.
 
     Raises:
         LeaseLostError: somebody else has it now.
 
     """
     job.lease.hold(connection)
+    before = connection.execute(select(JOBS.c.run).where(JOBS.c.id == job.id)).scalar()
+    if before is not None and before != run:
+        run_log.give_up(connection, before, stamp)
     connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(run=run))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from canonical.store.engine import NewerStoreError, reading, writing
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest form of the tables: the last revision in `canonical/migrations`."""
 
 _HERE: Final = Path(__file__).parent.parent / "migrations"

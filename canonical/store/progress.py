@@ -24,6 +24,21 @@ _END: Final = ""
 """The name under which it stands that the run has read all, and removed what had vanished."""
 
 
+_SPENT: Final = " spent"
+"""The name under which it stands what the attempts of a run have cost so far."""
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What attempts have cost: requests sent, those of them sent once more, and seconds."""
+
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.requests + other.requests, self.retries + other.retries, self.seconds + other.seconds)
+
+
 class Note(msgspec.Struct, omit_defaults=True, array_like=True):
     """What one unit added to a run. `keys` and `lines` are packed hashes, by entity; `answers` are those it was made of.
 
@@ -55,9 +70,15 @@ def write_end(connection: Connection, state: State, at: int, told: Mapping[str, 
     write(connection, state, _END, "", at, Note(told=msgspec.json.encode(told)))
 
 
+def write_spent(connection: Connection, state: State, at: int, spent: Spent) -> None:
+    """Notes what this attempt and those before it have cost so far."""
+    write(connection, state, _SPENT, "", at, Note(told=msgspec.json.encode(spent)))
+
+
 def age_of(connection: Connection, run: int, now: int) -> int | None:
     """How long ago the first unit of a run was committed, in microseconds; null if none was."""
-    first = connection.execute(select(func.min(PROGRESS.c.at)).where(PROGRESS.c.run == run)).scalar()
+    p = PROGRESS.c
+    first = connection.execute(select(func.min(p.at)).where(p.run == run, p.unit != _SPENT)).scalar()
     return None if first is None else now - first
 
 
@@ -77,6 +98,8 @@ class Progress:
         self.digests = {row.unit: row.digest for row in rows}
         end = self.notes.pop(_END, None)
         self.is_at_end = end is not None
+        spent = self.notes.pop(_SPENT, None)
+        self.spent = msgspec.json.decode(spent.told, type=Spent) if spent else Spent()
         self.told: dict[str, Any] = msgspec.json.decode(end.told) if end and end.told else {}
 
     def answers(self) -> dict[str, Origin]:

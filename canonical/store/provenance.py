@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from canonical.batch import Origin
 from canonical.store.state import State
@@ -32,7 +32,7 @@ class Origins:
     def _find(self, origin: Origin) -> int | None:
         a = ANSWERS.c
         query = (
-            select(a.id, a.sha256)
+            select(a.id, a.sha256, a.kept)
             .where(a.source == self._state.source, a.request == origin.request)
             .order_by(a.id.desc())
         )
@@ -41,7 +41,12 @@ class Origins:
         elif self._state.replaying:
             query = query.where(a.sha256 == origin.sha256)
         last = self._connection.execute(query.limit(1)).first()
-        return last.id if last and last.sha256 == origin.sha256 else None
+        if last is None or last.sha256 != origin.sha256:
+            return None
+        if self._state.keeps_bodies and not last.kept:  # the archive has it by now
+            self._connection.execute(update(ANSWERS).where(a.id == last.id).values(kept=True))
+        number: int = last.id
+        return number
 
     def _add(self, origin: Origin) -> int:
         number: int = self._connection.execute(
@@ -53,6 +58,7 @@ class Origins:
                 size=origin.size,
                 run=self._state.run,
                 at=origin.at,
+                kept=self._state.keeps_bodies,
             )
             .returning(ANSWERS.c.id)
         ).scalar_one()

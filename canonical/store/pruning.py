@@ -2,49 +2,34 @@
 
 What is kept however old it is: rows, removed ones too, and the answers that brought them; the last answer to each
 request, which a replay reads; what is in quarantine; batches; a line for each run.
+
+It goes in small pieces, each a transaction of its own, so that imports beside it hardly wait, and however much goes, no
+more is held in memory. Killed between two of them it is called again and ends the same.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Integer,
-    MetaData,
-    Table,
-    delete,
-    exists,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, exists, func, literal, or_, select, update
 
 from canonical.entities import ENTITIES
-from canonical.store.bulk import chunks
+from canonical.store.engine import reading, writing
+from canonical.store.forgetting import Marked, forget_outdated
 from canonical.store.intake import micros
 from canonical.store.jobs import OPEN
-from canonical.store.keyset import KeySet
 from canonical.store.notes import HISTORY_FROM, note, set_note
+from canonical.store.pieces import PIECE, alone, each, pieces
 from canonical.store.state import COUNTS
-from canonical.tables import ANSWERS, BATCHES, DRIFT, HISTORY, JOBS, LEDGER, QUARANTINE, ROWS, RUNS
+from canonical.store.upsert import upsert
+from canonical.tables import BATCHES, DRIFT, HISTORY, JOBS, LEDGER, QUARANTINE, ROWS, RUNS, SOURCES
 
 FOLDED: Final = 0
 """The number under which the ledgers of runs whose own have been let go stand as one."""
-
-_GOING: Final = Table(
-    "going", MetaData(), Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True), prefixes=["TEMP"]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +43,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How much has gone: answers, versions in history, settled entries of the quarantine, ledger and drift lines, settled jobs."""
+    """How much has gone: answers, versions in history, settled entries of the quarantine, ledger and drift lines, settled jobs.
+
+    `history_from` is the first moment (microseconds since 1970) that can be shown now; null: all can.
+    """
 
     answers: int
     versions: int
@@ -66,82 +54,100 @@ class Pruned:
     ledger: int
     drift: int
     jobs: int
+    history_from: int | None
 
 
-def prune(connection: Connection, limits: Limits) -> Pruned:
-    """Lets go of what is old, in the caller's transaction."""
-    if connection.dialect.name == "postgresql":  # every batch begins with a row there: none is under way meanwhile
-        connection.execute(text("LOCK TABLE batches IN SHARE ROW EXCLUSIVE MODE"))
-    versions = _prune_history(connection, limits.history) if limits.history else 0
-    first = _first_run_since(connection, limits.raw)
+class _Ends(NamedTuple):
+    """What is old: answers of runs before `raw`, details of runs before `runs`, versions up to the batch `history`."""
+
+    raw: int
+    runs: int
+    history: int | None
+    history_from: int | None
+
+
+def prune(engine: Engine, limits: Limits, marked: Marked | None = None) -> Pruned:
+    """Lets go of what is old. With `marked` nothing is changed, all is counted, and answers that would go are marked."""
+    with writing(engine) as connection:
+        alone(connection)
+        ends = _ends(connection, limits)
+    trial = marked is not None
+    versions = _prune_history(engine, limits.history, ends.history, trial=trial) if limits.history else 0
     q = QUARANTINE.c
-    settled = delete(QUARANTINE).where(q.state.in_(("released", "gone")), q.last_run < first)
-    quarantine = connection.execute(settled).rowcount
-    answers = _prune_answers(connection, first)
-    ledger, drift = _prune_runs(connection, _first_run_since(connection, limits.runs))
-    return Pruned(answers, versions, quarantine, ledger, drift, _prune_jobs(connection, limits.runs))
+    settled = (or_(q.state == "released", q.state == "gone"), q.last_run < ends.raw)
+    quarantine = _delete(engine, QUARANTINE, settled, trial=trial)
+    answers = forget_outdated(engine, ends.raw, marked)
+    ledger = _fold(engine, ends.runs, trial=trial)
+    drift = _delete(engine, DRIFT, [DRIFT.c.run < ends.runs], trial=trial)
+    if not trial:
+        _forget_results(engine, ends.runs)
+    jobs = _prune_jobs(engine, limits.runs, trial=trial)
+    since = ends.history_from
+    if versions and limits.history:
+        since = max(micros(limits.history), since or 0)
+    return Pruned(answers, versions, quarantine, ledger, drift, jobs, since)
 
 
-def bodies(connection: Connection) -> KeySet:
-    """The SHA-256 of every answer that is known."""
-    found = KeySet()
-    for some in connection.execute(select(ANSWERS.c.sha256), execution_options={"yield_per": 10_000}).partitions():
-        found.add_new([row.sha256 for row in some])
-    return found
-
-
-def forget_answers(connection: Connection, ids: list[int]) -> None:
-    """Deletes answers; what they have brought does not lead to them any more."""
-    _GOING.drop(connection, checkfirst=True)
-    _GOING.create(connection, checkfirst=False)
-    for some in chunks(ids):
-        connection.execute(insert(_GOING), [{"id": n} for n in some])
-    going = select(_GOING.c.id)
-    for table in (*ROWS.values(), HISTORY, QUARANTINE):
-        connection.execute(update(table).where(table.c.origin.in_(going)).values(origin=None))
-    connection.execute(delete(ANSWERS).where(ANSWERS.c.id.in_(going)))
-    _GOING.drop(connection, checkfirst=False)
+def _ends(connection: Connection, limits: Limits) -> _Ends:
+    last = None
+    if limits.history:
+        before = BATCHES.c.at <= micros(limits.history)
+        last = connection.execute(select(func.max(BATCHES.c.id)).where(before)).scalar()
+    since = note(connection, HISTORY_FROM)
+    runs = [_first_run_since(connection, moment) for moment in (limits.raw, limits.runs)]
+    return _Ends(runs[0], runs[1], last, int(since) if since else None)
 
 
 def _first_run_since(connection: Connection, moment: datetime) -> int:
-    """The first run that has committed anything since a moment; if none has, the number of the next one."""
-    b = BATCHES.c
-    first = connection.execute(select(func.min(b.run)).where(b.at >= micros(moment))).scalar()
-    return first or (connection.execute(select(func.max(RUNS.c.id))).scalar() or 0) + 1
+    """The first run that began, or has committed anything, since a moment; if none has, the number of the next one."""
+    b, r = BATCHES.c, RUNS.c
+    began = connection.execute(select(r.id, r.started_at).order_by(r.id.desc()), execution_options={"yield_per": 1_000})
+    first = None
+    for number, started_at in began:
+        if first is None:
+            first = number + 1
+        if datetime.fromisoformat(started_at) < moment:
+            break
+        first = number
+    began.close()
+    committed = connection.execute(select(func.min(b.run)).where(b.at >= micros(moment))).scalar()
+    return min(first or 1, committed or first or 1)
 
 
-def _prune_answers(connection: Connection, first_run: int) -> int:
-    needed = _needed(connection)
-    newer = ANSWERS.alias("newer")
-    a, n = ANSWERS.c, newer.c
-    is_outdated = exists().where(n.source == a.source, n.request == a.request, n.id > a.id)
-    old = select(a.id).where(a.run < first_run, is_outdated)
-    going: list[int] = []
-    for some in connection.execute(old, execution_options={"yield_per": 10_000}).partitions():
-        ids = np.fromiter((row.id for row in some), dtype=np.int64, count=len(some))
-        going += ids[~np.isin(ids, needed)].tolist()
-    if going:
-        forget_answers(connection, going)
-    return len(going)
+def _delete(
+    engine: Engine,
+    table: Table,
+    conditions: Sequence[ColumnElement[bool]],
+    key: Sequence[ColumnElement[object]] | None = None,
+    *,
+    trial: bool,
+    beside: Callable[[Connection], None] = lambda _: None,
+) -> int:
+    """Deletes rows piece by piece, with what is to be done in the same transaction; says how many there were."""
+    done = 0
+    for some in pieces(engine, table, conditions, key):
+        if trial:
+            done += len(some)
+            continue
+        with writing(engine) as connection:
+            done += each(connection, delete(table).where(*conditions), key or list(table.primary_key.columns), some)
+            beside(connection)
+    return done
 
 
-def _needed(connection: Connection) -> NDArray[np.int64]:
-    """The answers to which rows, and entries that are open or have been dropped, lead."""
-    queries = [select(t.c.origin).where(t.c.origin.is_not(None)).distinct() for t in ROWS.values()]
-    q = QUARANTINE.c
-    queries.append(select(q.origin).where(q.state.in_(("open", "dropped")), q.origin.is_not(None)).distinct())
-    found = [np.fromiter(connection.execute(query).scalars(), dtype=np.int64) for query in queries]
-    return np.unique(np.concatenate(found))
-
-
-def _prune_history(connection: Connection, before: datetime) -> int:
+def _prune_history(engine: Engine, before: datetime, last: int | None, *, trial: bool) -> int:
     """Deletes versions that no reading of the store as it stood then, or later, can show."""
-    moment = micros(before)
-    last = connection.execute(select(func.max(BATCHES.c.id)).where(BATCHES.c.at <= moment)).scalar()
     if last is None:
         return 0
+    moment = micros(before)
     later = HISTORY.alias("later")
     h, m = HISTORY.c, later.c
+    with reading(engine) as connection:
+        sources = connection.execute(select(SOURCES.c.id).order_by(SOURCES.c.id)).scalars().all()
+
+    def say_from_when(connection: Connection) -> None:
+        set_note(connection, HISTORY_FROM, str(max(moment, int(note(connection, HISTORY_FROM) or moment))))
+
     done = 0
     for name in ENTITIES:
         t = ROWS[name].c
@@ -149,38 +155,52 @@ def _prune_history(connection: Connection, before: datetime) -> int:
             m.source == h.source, m.entity == h.entity, m.key == h.key, m.since > h.since, m.since <= last
         )
         stands = exists(select(literal(1)).where(t.source == h.source, t.key == h.key, t.since <= last))
-        gone = delete(HISTORY).where(h.entity == name, h.until <= last, or_(followed, stands))
-        done += connection.execute(gone).rowcount
-    if done:
-        set_note(connection, HISTORY_FROM, str(max(moment, int(note(connection, HISTORY_FROM) or moment))))
+        for source in sources:
+            gone = (h.source == source, h.entity == name, h.until <= last, or_(followed, stands))
+            done += _delete(engine, HISTORY, gone, (h.key, h.since), trial=trial, beside=say_from_when)
     return done
 
 
-def _prune_jobs(connection: Connection, before: datetime) -> int:
+def _prune_jobs(engine: Engine, before: datetime, *, trial: bool) -> int:
     """Deletes settled jobs, the oldest first, up to the first that was asked for later."""
     j = JOBS.c
-    asked = connection.execute(select(j.id, j.created_at).order_by(j.id), execution_options={"yield_per": 1_000})
-    first = next((number for number, created_at in asked if datetime.fromisoformat(created_at) >= before), None)
-    asked.close()
-    settled = delete(JOBS).where(j.state.not_in(OPEN))
-    return connection.execute(settled if first is None else settled.where(j.id < first)).rowcount
+    with reading(engine) as connection:
+        asked = connection.execute(select(j.id, j.created_at).order_by(j.id), execution_options={"yield_per": 1_000})
+        first = next((number for number, created_at in asked if datetime.fromisoformat(created_at) >= before), None)
+        asked.close()
+    old = [] if first is None else [j.id < first]
+    return _delete(engine, JOBS, [*(j.state != state for state in OPEN), *old], trial=trial)
 
 
-def _prune_runs(connection: Connection, first_run: int) -> tuple[int, int]:
-    """Adds up the ledgers of old runs, and lets go of the ledgers themselves, of the drift and of the results."""
+def _fold(engine: Engine, first_run: int, *, trial: bool) -> int:
+    """Adds the ledgers of old runs up, and lets them go: at any moment the sum of all is what it was."""
     c = LEDGER.c
-    old = c.run < first_run
-    lines = connection.execute(select(func.count()).select_from(LEDGER).where(old, c.run != FOLDED)).scalar_one()
-    if lines:
-        sums = select(c.source, c.entity, *(func.sum(c[n]).label(n) for n in COUNTS)).where(old)
-        folded = connection.execute(sums.group_by(c.source, c.entity)).mappings().all()
-        connection.execute(delete(LEDGER).where(old))
-        connection.execute(
-            insert(LEDGER),
-            [{"run": FOLDED, **{k: v if k == "entity" else int(v) for k, v in f.items()}} for f in folded],
-        )
-    drift = connection.execute(delete(DRIFT).where(DRIFT.c.run < first_run)).rowcount
+    old = (c.run < first_run, c.run != FOLDED)
+    key = list(LEDGER.primary_key.columns)
+    if trial:
+        with reading(engine) as connection:
+            return connection.execute(select(func.count()).select_from(LEDGER).where(*old)).scalar_one()
+    done = 0
+    while True:
+        with writing(engine) as connection:
+            lines = connection.execute(select(LEDGER).where(*old).order_by(*key).limit(PIECE)).mappings().all()
+            if not lines:
+                return done
+            sums: dict[tuple[int, str], Counter[str]] = {}
+            folded = connection.execute(select(LEDGER).where(c.run == FOLDED)).mappings()
+            for line in (*folded, *lines):
+                sums.setdefault((line["source"], line["entity"]), Counter()).update({n: line[n] for n in COUNTS})
+            rows = [
+                {"run": FOLDED, "source": s, "entity": e, **{n: of[n] for n in COUNTS}} for (s, e), of in sums.items()
+            ]
+            upsert(connection, LEDGER, rows)
+            each(connection, delete(LEDGER), key, [tuple(line[k.name] for k in key) for line in lines])
+        done += len(lines)
+
+
+def _forget_results(engine: Engine, first_run: int) -> None:
     r = RUNS.c
-    told = update(RUNS).where(r.id < first_run, r.status != "running", r.result.is_not(None))
-    connection.execute(told.values(result=None))
-    return lines, drift
+    told = (r.id < first_run, r.status != "running", r.result.is_not(None))
+    for some in pieces(engine, RUNS, told):
+        with writing(engine) as connection:
+            each(connection, update(RUNS).where(*told).values(result=None), [r.id], some)

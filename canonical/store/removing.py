@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from canonical.coverage import Axis, Scope
 from canonical.entities import ENTITIES
-from canonical.store.bulk import CHUNK, among, chunks
+from canonical.store.bulk import BULK, CHUNK, among, chunks
 from canonical.store.keyset import KeySet
 from canonical.store.scopes import HOLDER, Place, Shape, in_scope, places
 from canonical.store.state import Brake, State
@@ -62,11 +62,14 @@ def _lost(connection: Connection, state: State, shape: Shape, scopes: _Scopes) -
     hidden = _hidden_rows(connection, state, entity)
     lost = []
     for some in _batched(places(connection, state.source, shape, [s for s, _ in scopes])):
-        for place, there in zip(some, seen.holds([p.key for p in some]), strict=True):
-            if there or place.key in hidden or (lines and place.line is not None and lines.has_met(place.line)):
-                continue
-            if any(_judges(connection, state, place, *s) for s in scopes):
-                lost.append(place)
+        unseen = [
+            place
+            for place, there in zip(some, seen.holds([p.key for p in some]), strict=True)
+            if not (there or place.key in hidden or (lines and place.line is not None and lines.has_met(place.line)))
+        ]
+        if state.ages is not None:
+            state.ages.look_up(connection, entity, [place.key for place in unseen])
+        lost += [place for place in unseen if any(_judges(connection, state, place, *s) for s in scopes)]
     return lost
 
 
@@ -85,15 +88,15 @@ def outdated(connection: Connection, state: State) -> Iterator[tuple[str, set[st
     """What a capture has brought anew though a newer complete reading did not hold it: it had gone by then."""
     if state.ages is None:
         return
-    gone: dict[str, set[str]] = defaultdict(set)
-    for scope, at in state.ages.covered(connection):
-        if state.fresh[scope.entity]:
-            shape = (scope.entity, scope.selector, scope.axis)
-            for place in places(connection, state.source, shape, [scope]):
-                is_new = place.key in state.fresh[scope.entity] and in_scope(place, scope)
-                if is_new and state.ages.of(connection, place.origin) < at:
-                    gone[scope.entity].add(place.key)
-    yield from gone.items()
+    for entity, fresh in state.fresh.items():
+        gone: set[str] = set()
+        for keys in chunks(sorted(fresh)):
+            state.ages.look_up(connection, entity, keys)
+            for key, row in BULK[entity].known(connection, state.source, keys).items():
+                if state.ages.of(connection, row.origin) < state.ages.confirmed(connection, entity, key):
+                    gone.add(key)
+        if gone:
+            yield entity, gone
 
 
 def _hidden_rows(connection: Connection, state: State, entity: str) -> set[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from canonical.store.leases import is_dead, this_process
+from canonical.store.engine import StoreError
+from canonical.store.leases import Lease, is_dead, this_process
 from canonical.tables import DRIFT, LEDGER, RUNS, SOURCES
+
+if TYPE_CHECKING:
+    from canonical.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,15 @@ class Run:
     result: dict[str, Any] | None
 
 
-def begin(connection: Connection, job: str, detail: Mapping[str, Any], stamp: str) -> int:
+Begun = Callable[[Connection, int], None]
+"""Told the number of a new run within the transaction that begins it."""
+
+
+def untold(_connection: Connection, _run: int) -> None:
+    """Where nobody need be told."""
+
+
+def begin(connection: Connection, job: str, detail: Mapping[str, Any], stamp: str, begun: Begun = untold) -> int:
     """Notes that a run begins, and that runs of dead processes were interrupted; gives the number of the new one."""
     for row in connection.execute(select(RUNS.c.id, RUNS.c.holder).where(RUNS.c.status == "running")).all():
         if is_dead(row.holder):
@@ -42,12 +55,13 @@ def begin(connection: Connection, job: str, detail: Mapping[str, Any], stamp: st
         )
         .returning(RUNS.c.id)
     ).scalar_one()
+    begun(connection, number)
     return number
 
 
 def take_up(connection: Connection, run: int) -> None:
     """Notes that a run which was interrupted, or has failed, goes on in this process."""
-    values = {"status": "running", "holder": this_process(), "finished_at": None}
+    values = {"status": "running", "holder": this_process(), "finished_at": None, "result": None}
     connection.execute(update(RUNS).where(RUNS.c.id == run).values(**values))
 
 
@@ -64,6 +78,30 @@ def finish(connection: Connection, run: int, status: str, result: Mapping[str, A
         .where(RUNS.c.id == run)
         .values(status=status, finished_at=stamp, result=msgspec.json.encode(result).decode())
     )
+
+
+def fail(connection: Connection, run: int, code: str, message: str, stamp: str) -> None:
+    """Notes that a run which has not come to its own end has failed, and why."""
+    result = {"run": run, "status": "failed", "sources": [], "error": {"code": code, "message": message}}
+    query = update(RUNS).where(RUNS.c.id == run, RUNS.c.status == "running")
+    values = {"status": "failed", "finished_at": stamp, "result": msgspec.json.encode(result).decode()}
+    connection.execute(query.values(**values))
+
+
+@contextmanager
+def settled(store: Store, run: int, held: Lease | None = None) -> Iterator[None]:
+    """Sees to it that a run which the store's trouble ends is not shown as running.
+
+    Where the store cannot take that either, whoever does it as a job notes it with the job's end.
+    """
+    try:
+        yield
+    except StoreError as error:
+        with suppress(StoreError), store.writing() as connection:
+            if held is not None:
+                held.hold(connection)
+            fail(connection, run, error.code, str(error), store.stamp())
+        raise
 
 
 def recent(connection: Connection, *, limit: int | None = None, run: int | None = None) -> list[Run]:

@@ -113,8 +113,15 @@ class Place(NamedTuple):
     line: int | None
 
 
-def places(connection: Connection, source: int, shape: Shape, scopes: Sequence[Scope]) -> Iterator[Place]:
-    """Live rows that may lie in scopes of one shape, each with its place."""
+def places(
+    connection: Connection,
+    source: int,
+    shape: Shape,
+    scopes: Sequence[Scope] | None = None,
+    *,
+    keys: Sequence[str] | None = None,
+) -> Iterator[Place]:
+    """Live rows that may lie in scopes of one shape (null: anywhere), each with its place; with `keys` only these."""
     entity, selector, axis = shape
     path = _Path(entity)
     chosen = path.column(SELECTED_BY[selector][entity]) if selector is not Selector.INSTITUTION else None
@@ -124,9 +131,11 @@ def places(connection: Connection, source: int, shape: Shape, scopes: Sequence[S
     rows = path.root
     columns = [rows.c.key, *(c for c in (chosen, point) if c is not None), rows.c.origin, rows.c.line]
     query = select(*columns).select_from(path.joined).where(rows.c.source == source, rows.c.removed.is_(None))
-    if chosen is not None:
+    if keys is not None:
+        query = query.where(among(connection, rows.c.key, keys))
+    if chosen is not None and scopes is not None:
         query = query.where(among(connection, chosen, {s.selector_key for s in scopes if s.selector_key}))
-    if point is not None:
+    if point is not None and scopes is not None:
         starts, ends = {s.start for s in scopes}, {s.end for s in scopes}
         if None not in starts:
             query = query.where(point >= min(filter(None, starts)))

@@ -68,7 +68,8 @@ class State:
     for known, and whatever is covered may have vanished. `unjudged` names units of which something could not be read.
     `unreadable` names entities of which something came that has not even a key; `hidden` names, by entity and holder, what
     could not be read with its parts. `ages` is there where answers are those of captures: they come in no order, and
-    tell by their own time what is newer; `fresh` holds the keys that are new then.
+    tell by their own time what is newer; `fresh` holds the keys that are new then. `keeps_bodies` says whether a raw archive
+    takes the bodies of answers.
     """
 
     run: int
@@ -78,6 +79,7 @@ class State:
     blank: dict[str, bool]
     replaying: bool
     ages: Ages | None = None
+    keeps_bodies: bool = True
     fresh: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     drift: Counter[Drift] = field(default_factory=Counter)

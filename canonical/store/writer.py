@@ -178,6 +178,8 @@ class BatchWriter:
         same: list[str] = []
         other: list[Arrival] = []
         arrivals_by = {a.record.key: a for a in arrivals}
+        if self.state.ages is not None:
+            self.state.ages.look_up(self.connection, entity, sorted(known))
         for arrival in arrivals:
             row = known.get(arrival.record.key)
             if row and ((row.removed is None and row.hash == arrival.hash) or self._is_stale(row, arrival)):
@@ -217,7 +219,8 @@ class BatchWriter:
                 return ages.removed(self.connection, row.removed) >= arrival.when
             entity, key = entity_of(arrival.record), arrival.record.key
             standing = ages.of(self.connection, row.origin)
-            return max(standing, ages.confirmed(self.connection, entity, key)) > arrival.when
+            is_new = key in self.state.fresh[entity]  # no earlier run has seen it
+            return max(standing, 0 if is_new else ages.confirmed(self.connection, entity, key)) > arrival.when
         if not self.state.replaying or arrival.origin is None:
             return False
         if row.removed is None:

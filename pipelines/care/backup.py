@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 
 from canonical.store import Store
 from canonical.store.carrying import counted, size, take_out
@@ -130,12 +130,13 @@ def _add_bodies(packer: Packer, archive: Archive, taken: Path, told: Told) -> Ra
     engine = connect(sqlite_url(taken))
     try:
         with reading(engine) as connection:
-            known = select(ANSWERS.c.sha256).distinct().order_by(ANSWERS.c.sha256)
-            for sha256 in connection.execute(known, execution_options={"yield_per": 10_000}).scalars():
+            kept = func.max(case((ANSWERS.c.kept, 1), else_=0))
+            known = select(ANSWERS.c.sha256, kept).group_by(ANSWERS.c.sha256).order_by(ANSWERS.c.sha256)
+            for sha256, was_kept in connection.execute(known, execution_options={"yield_per": 10_000}):
                 try:
                     body = archive.get(sha256)
                 except KeyError:
-                    absent += 1
+                    absent += was_kept
                     continue
                 except DamagedAnswerError:
                     damaged += 1

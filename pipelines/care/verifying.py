@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from canonical.store import Store
 from canonical.store.checking import check_store
@@ -28,14 +28,17 @@ def verify(store: Store, archive: Archive | None, told: Told = lambda *_: None) 
             return found
         not_restored = int(note(connection, RAW_NOT_RESTORED) or 0)
         total = connection.execute(select(func.count(ANSWERS.c.sha256.distinct()))).scalar_one()
-        bodies = select(ANSWERS.c.sha256, func.max(ANSWERS.c.id)).group_by(ANSWERS.c.sha256)
-        left_behind = 0
-        for sha256, last in connection.execute(bodies, execution_options={"yield_per": 10_000}):
+        kept = func.max(case((ANSWERS.c.kept, 1), else_=0))
+        bodies = select(ANSWERS.c.sha256, func.max(ANSWERS.c.id), kept).group_by(ANSWERS.c.sha256)
+        left_behind = never_kept = 0
+        for sha256, last, was_kept in connection.execute(bodies, execution_options={"yield_per": 10_000}):
             try:
                 archive.get(sha256)
             except KeyError:
                 if last <= not_restored:
                     left_behind += 1
+                elif not was_kept:
+                    never_kept += 1
                 else:
                     found.add("raw_missing", "raw archive", "the body of an answer is not there", [sha256])
             except DamagedAnswerError:
@@ -44,4 +47,6 @@ def verify(store: Store, archive: Archive | None, told: Told = lambda *_: None) 
             told("raw answers", found.checked["bodies"], total)
         if left_behind:
             found.notes.append(f"{left_behind} raw answers did not come with the backup that was restored")
+        if never_kept:
+            found.notes.append(f"{never_kept} raw answers were received while there was no raw archive")
     return found

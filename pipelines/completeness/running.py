@@ -16,6 +16,7 @@ from canonical.calendar import SchoolCalendar
 from canonical.store import SourceRow, Store
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease, leased
+from canonical.store.runs import Begun
 from canonical.store.upsert import upsert
 from canonical.tables import JUDGEMENTS, QUARANTINE
 from canonical.text import sort_key
@@ -138,11 +139,16 @@ def totals(fill: Iterable[Rate]) -> dict[str, list[Rate]]:
 
 
 def completeness(
-    store: Store, wards: Sequence[Ward], request: Request, *, held: Lease | None = None
+    store: Store,
+    wards: Sequence[Ward],
+    request: Request,
+    *,
+    held: Lease | None = None,
+    begun: Begun = run_log.untold,
 ) -> tuple[datetime, list[Result]]:
     """Judges institutions, one after another, and keeps what is found, unless it is an earlier moment that is looked at.
 
-    `held` is the lease of a job that does this for one institution.
+    `held` is the lease of a job that does this for one institution, `begun` is told the number of its run.
 
     Returns:
         The moment that was judged, and a result for each institution.
@@ -160,11 +166,12 @@ def completeness(
         "until": request.until.isoformat() if request.until else None,
     }
     with store.writing() as connection:
-        run = run_log.begin(connection, JOB, detail, store.stamp())
-    results = [_judged(store, w, request, moment, keep=True, held=held) for w in wards]
-    outcome = {"as_of": moment.isoformat(), "institutions": [r.summary() for r in results]}
-    with store.writing() as connection:
-        run_log.finish(connection, run, "ok", outcome, store.stamp())
+        run = run_log.begin(connection, JOB, detail, store.stamp(), begun)
+    with run_log.settled(store, run, held):
+        results = [_judged(store, w, request, moment, keep=True, held=held) for w in wards]
+        outcome = {"as_of": moment.isoformat(), "institutions": [r.summary() for r in results]}
+        with store.writing() as connection:
+            run_log.finish(connection, run, "ok", outcome, store.stamp())
     return moment, results
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from canonical.store import LeaseLostError, StoreError, progress
 from canonical.store import jobs as job_rows
-from canonical.store import runs as run_log
 from canonical.store.jobs import BACKFILL, Job
 from canonical.store.leases import store_clock
+from canonical.store.runs import Begun
 from canonical.writing import WriteError, private_folder, whole_file
 from connectors.errors import RateLimitedError, SignInNeededError, UnavailableError
 from pipelines import importing
@@ -34,10 +34,14 @@ from pipelines.workplace import Workplace
 
 log = logging.getLogger("svod.jobs")
 
-PASSING: Final = frozenset(
-    {UnavailableError.code, RateLimitedError.code, "store", "worker_lost", "no_journal"}
-)  # fmt: skip
-"""Reasons that may pass by themselves: a job that was parked for one of them is tried once more when it falls due again."""
+PASSING: Final = frozenset({UnavailableError.code, RateLimitedError.code, "store", "no_journal"})
+"""Reasons that may pass by themselves: a job that was parked for one of them is tried once more when it falls due again.
+
+A job that has cost so many workers their lives (`worker_lost`) is not among them: the next one would die of it too.
+"""
+
+EVERY: Final = "*"
+"""Stands for all institutions, where a job is not of one: no key of an institution is written so, nor holds a comma."""
 
 _BEAT: Final = 5.0
 _FRESH: Final = 6 * 3600 * 1_000_000
@@ -76,6 +80,17 @@ class _Failed(Exception):  # noqa: N818 - what happened to the job, not an error
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
+
+
+def meant(wards: Mapping[str, Ward], institution: str) -> list[Ward]:
+    """The institutions that a job or a schedule is of: one, several (their keys with commas between), or all.
+
+    Raises:
+        KeyError: there is no institution of some key.
+
+    """
+    keys = list(wards) if institution == EVERY else institution.split(",")
+    return [wards[key] for key in keys]
 
 
 @dataclass
@@ -182,7 +197,7 @@ class Runner:
         else:
             after = policy.wait_after(job.attempts)
             log.warning("%s: %s; the next attempt is in %.0f s", what, ended.reason, after)
-            self._write(job, lambda c: job_rows.put_back(c, job, after=after, code=code, reason=reason))
+            self._write(job, lambda c: job_rows.put_back(c, job, store.stamp(), after=after, code=code, reason=reason))
 
     def _write(self, job: Job, what: Callable[[Connection], None]) -> None:
         """Says something of a job, and is patient with a store that is away for a while."""
@@ -230,20 +245,28 @@ class Runner:
     # -- the kinds -----------------------------------------------------------------------------------------------
 
     def _work_on(self, job: Job, yielding: threading.Event) -> Ended:
-        ward = self.wards.get(job.institution)
-        if ward is None:
-            raise _Failed("not_configured", f"there is no institution {job.institution!r} in the configuration")
+        try:
+            wards = meant(self.wards, job.institution)
+        except KeyError as error:
+            what = f"there is no institution {error.args[0]!r} in the configuration"
+            raise _Failed("not_configured", what) from None
+        if job.kind == "report":
+            return self._report(job, wards)
+        (ward,) = wards
         if job.kind == "import":
             return self._import(job, ward, yielding)
+        begun = self._noted(job)
         if job.kind == "reconcile":
-            (result,) = reconcile(self.work.store, ward.jobs, held=job.lease)
+            (result,) = reconcile(self.work.store, ward.jobs, held=job.lease, begun=begun)
             if result.error:
                 raise _Failed("store", result.error)
             return Ended()
-        if job.kind == "completeness":
-            completeness(self.work.store, [ward], JudgingRequest(), held=job.lease)
-            return Ended()
-        return self._report(job, ward)
+        completeness(self.work.store, [ward], JudgingRequest(), held=job.lease, begun=begun)
+        return Ended()
+
+    def _noted(self, job: Job) -> Begun:
+        """Notes, in the transaction that begins a run, that it is the job's."""
+        return lambda connection, run: job_rows.note_run(connection, job, run, self.work.store.stamp())
 
     def _import(self, job: Job, ward: Ward, yielding: threading.Event) -> Ended:
         source = next((s for s in ward.jobs if s.config.key == job.source), None)
@@ -252,7 +275,7 @@ class Runner:
         attempt = Attempt(
             held=job.lease,
             run=self._run_to_go_on_with(job),
-            begun=lambda connection, run: job_rows.note_run(connection, job, run),
+            begun=self._noted(job),
             halted=lambda: yielding.is_set() or self.stopping.is_set(),
         )
         (result,) = import_for_job(self.work, source, _asked(job.arguments), attempt)["sources"]
@@ -270,18 +293,18 @@ class Runner:
             age = progress.age_of(connection, job.run, store_clock(connection))
             if age is not None and age > _FRESH:
                 progress.forget(connection, job.run)
-                run_log.give_up(connection, job.run, self.work.store.stamp())
-                job_rows.note_run(connection, job, None)  # its ledger is there, but not what it was made of
+                # its ledger is there, but not what it was made of
+                job_rows.note_run(connection, job, None, self.work.store.stamp())
                 return None
         return job.run
 
-    def _report(self, job: Job, ward: Ward) -> Ended:
+    def _report(self, job: Job, wards: Sequence[Ward]) -> Ended:
         asked = job.arguments
         try:
             definition = find(asked["report"])
             made = make_report(
                 self.work.store,
-                [Place(ward.institution, ward.jobs, ward.calendar)],
+                [Place(ward.institution, ward.jobs, ward.calendar) for ward in wards],
                 definition,
                 ReportRequest(),
                 now=self.work.store.clock(),
@@ -290,7 +313,9 @@ class Runner:
             raise _Failed("no_journal", str(error)) from None
         except NothingSuchError as error:
             raise _Failed("usage", str(error)) from None
-        folder = self.work.root / asked["folder"] / ward.institution.key
+        folder = self.work.root / asked["folder"]
+        if job.institution in self.wards:
+            folder /= job.institution
         body = formats()[asked["format"]].write(made)
         private_folder(folder)
         with self.work.store.writing() as connection:

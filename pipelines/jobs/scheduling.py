@@ -18,14 +18,14 @@ from canonical.store.leases import store_clock
 from canonical.store.schedules import Schedule, moment_of
 from pipelines.completeness.running import Ward
 from pipelines.jobs.cron import after
-from pipelines.jobs.running import PASSING
+from pipelines.jobs.running import PASSING, meant
 
 log = logging.getLogger("svod.jobs")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One `[[schedule]]` for one institution, with the job's own arguments."""
+    """One `[[schedule]]` for one institution, or for several together (see `meant`), with the job's own arguments."""
 
     job: str
     cron: str
@@ -69,9 +69,11 @@ def tick(store: Store, wards: Mapping[str, Ward], now: datetime) -> list[int]:
         due = schedules.schedules(connection, due_at=micros(now))
     asked: list[int] = []
     for schedule in due:
-        ward = wards.get(schedule.institution)
-        if ward is None:  # another scheduler has a newer configuration
+        try:
+            several = meant(wards, schedule.institution)
+        except KeyError:  # another scheduler has a newer configuration
             continue
+        ward = several[0]
         with store.writing() as connection:
             next_due = next(after(schedule.cron, now, ward.institution.zone))
             if not schedules.move_on(connection, schedule, micros(next_due)):

@@ -12,11 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.jobs.running import Policy, Runner
+from pipelines.jobs.running import EVERY, Policy, Runner
 from pipelines.jobs.scheduling import Plan
 from pipelines.jobs.serving import Scheduler, work
 from svod.cli.frame import WRONG, Frame
 from svod.cli.options import MetricsHost, MetricsPort, metrics
+from svod.settings import ScheduleSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -57,11 +58,7 @@ def scheduler(
 ) -> None:
     """Ask for jobs when they fall due; without a queue do them as well."""
     frame: Frame = context.obj
-    plans = [
-        Plan(s.job, s.cron, i.key, i.place.zone, s.arguments)
-        for s in frame.site.settings.schedule
-        for i in frame.site.institutions(k for k in s.institutions if "*" not in s.institutions)
-    ]
+    plans = [plan for s in frame.site.settings.schedule for plan in _plans(frame, s)]
     if not plans and not once:
         frame.complain(f"{frame.site.file} has no [[schedule]]: nothing falls due; jobs that are asked for are seen to")
     runner = _runner(frame)
@@ -76,6 +73,16 @@ def scheduler(
     if frame.json:
         frame.give({"jobs": asked})
     frame.say(f"jobs asked for: {', '.join(map(str, asked)) or 'none'}")
+
+
+def _plans(frame: Frame, schedule: ScheduleSettings) -> list[Plan]:
+    """One for each institution of a schedule, or one for all of them together."""
+    every = EVERY in schedule.institutions
+    institutions = frame.site.institutions(k for k in schedule.institutions if not every)
+    if schedule.consolidated and institutions:
+        together = EVERY if every else ",".join(i.key for i in institutions)
+        return [Plan(schedule.job, schedule.cron, together, institutions[0].place.zone, schedule.arguments)]
+    return [Plan(schedule.job, schedule.cron, i.key, i.place.zone, schedule.arguments) for i in institutions]
 
 
 def _runner(frame: Frame) -> Runner:

@@ -420,6 +420,33 @@ def test_damage_to_the_raw_archive_is_named_and_can_be_settled(lived_here: Insta
     assert [b for b in bodies if b.exists()] == bodies[2:]
 
 
+def test_answers_from_before_there_was_an_archive_are_no_damage(tmp_path: Path, store_url: str) -> None:
+    drop = tmp_path / "drop"
+    write_folder(drop, [*CLASS, mark("5")])
+    place = site(tmp_path / "a", store_url, drop)
+    switched_on = place.config
+    place.config = place.config.replace("[store]\n", '[store]\nraw_archive = ""\n')
+    place._write()
+    place.run("import")
+    place.config = switched_on
+    place._write()
+    told = place.json("verify")
+    assert (told["ok"], told["notes"][-1]) == (True, "7 raw answers were received while there was no raw archive")
+    raw = place.json("backup", "b.backup", "--with-raw")["manifest"]["raw"]
+    assert (raw["bodies"], raw["absent"]) == (0, 0)
+
+    place.now = "2026-11-21T18:00:00+03:00"
+    write_folder(drop, [mark("3")])
+    place.run("import", "--full")
+    assert place.json("verify")["notes"][-1] == "1 raw answers were received while there was no raw archive"
+    bodies = sorted((place.folder / "raw").rglob("*.zst"))
+    assert len(bodies) == 7
+    for body in bodies:
+        body.unlink()
+    (damage,) = place.json("verify", status=1)["damage"]
+    assert (damage["check"], damage["count"]) == ("raw_missing", 7)
+
+
 # -- prune -----------------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from canonical.store import Store, schedules
-from canonical.tables import JOBS, SCHEDULES, SOURCES
+from canonical.store import Store, StoreError, schedules
+from canonical.store import jobs as job_rows
+from canonical.store import runs as run_log
+from canonical.tables import JOBS, LEASES, SCHEDULES, SOURCES
 from connectors.conformance.harness import FIVE
 from connectors.contract import Institution, SourceConfig
 from pipelines.completeness.profile import Profile, load_profile
@@ -136,6 +138,88 @@ def test_a_source_that_nobody_is_signed_in_to_is_left_alone(tmp_path: Path) -> N
     store.close()
 
 
+@pytest.mark.parametrize(("code", "tried"), [("worker_lost", False), ("store", True)])
+def test_a_job_that_has_cost_its_workers_stays_parked_until_a_person_says_otherwise(
+    tmp_path: Path, code: str, tried: bool
+) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    wards = {"a": ward("a", "x")}
+    hourly = Plan("import", "0 * * * *", "a", MOSCOW, {})
+    take_up(store, [hourly], NOW)
+    (number,) = tick(store, wards, NOW + timedelta(hours=1))
+    with store.writing() as connection:
+        for attempt in (1, 2):
+            job = job_rows.claim(connection, store.stamp())
+            assert job is not None, attempt
+            if code == "worker_lost":
+                connection.execute(update(LEASES).values(expires=0))
+                job_rows.recover(connection, store.stamp(), attempts=2, wait=0)
+            elif attempt == 1:
+                job_rows.put_back(connection, job, store.stamp(), after=0, code=code, reason="")
+            else:
+                job_rows.finish(connection, job, store.stamp(), state="parked", code=code, reason="")
+    assert asked(store) == [("import a/x", "parked")]
+    for hours in (2, 3, 4):
+        tick(store, wards, NOW + timedelta(hours=hours))
+    with store.writing() as connection:
+        parked = job_rows.one(connection, number)
+        assert parked
+        assert (parked.code, parked.state) == (code, "queued" if tried else "parked")
+        assert job_rows.retry(connection, number, store.stamp())
+    assert asked(store) == [("import a/x", "queued")]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        ("completeness", "pipelines.completeness.running._judged"),
+        ("reconcile", "pipelines.reconciling.Result.summary"),
+        ("import", "pipelines.importing.SourceResult.as_json"),
+    ],
+)
+@pytest.mark.parametrize("away", [False, True], ids=["at once", "later"])
+def test_a_run_that_ends_with_the_stores_trouble_is_settled_while_its_worker_lives(
+    tmp_path: Path, kind: str, where: str, away: bool
+) -> None:
+    """`away`: even that it has failed cannot be noted at first."""
+    write_folder(tmp_path / "drop", CLASS)
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    runner = Runner(Workplace(store, root=tmp_path), {"a": ward("a", "x")}, Policy(attempts=2, wait=0.0))
+    source = "x" if kind == "import" else None
+    with store.writing() as connection:
+        job_rows.submit(connection, job_rows.Wanted(kind, "a", source), store.stamp())
+    real = run_log.fail
+    for state in ("queued", "parked"):
+        troubles = [StoreError("still")] if away else []
+
+        def noted(*args: Any, left: list[StoreError] = troubles) -> None:
+            if left:
+                raise left.pop()
+            real(*args)
+
+        with (
+            mock.patch(where, side_effect=StoreError("the disk is full")),
+            mock.patch("canonical.store.runs.fail", noted),
+        ):
+            assert runner.run_next()
+        assert troubles == []
+        with store.reading() as connection:
+            run = run_log.recent(connection, limit=1)[0]
+            assert [j.state for j in job_rows.jobs(connection)] == [state]
+        assert (run.job, run.status, run.finished_at) == (kind, "failed", NOW.isoformat())
+        assert run.result
+        assert run.result["error"] == {"code": "store", "message": "the disk is full"}
+    with store.writing() as connection:
+        job_rows.retry(connection, 1, store.stamp())
+    assert runner.run_next()
+    with store.reading() as connection:
+        runs = run_log.recent(connection)
+        assert (runs[0].status, runs[0].result is not None) == ("ok", True)
+        assert {r.status for r in runs[1:]} <= {"failed"}
+    store.close()
+
+
 @pytest.fixture
 def place(tmp_path: Path, store_url: str) -> Installation:
     """A good source, one that cannot be read, and schedules; no queue."""
@@ -190,6 +274,32 @@ def test_without_a_queue_the_scheduler_does_it_all(place: Installation, store_ur
     place.run("jobs", "drop", str(parked["id"]), status=1)
 
 
+def test_a_consolidated_report_falls_due_once_for_all_of_its_institutions(tmp_path: Path, store_url: str) -> None:
+    write_folder(tmp_path / "drop", CLASS)
+    made = Installation(tmp_path, url=store_url)
+    for institutions, folder in (('["*"]', "all"), ('["b", "a"]', "two"), ('["c"]', "one")):
+        made.config += f'[[schedule]]\njob = "report"\nreport = "group-progress"\nformat = "json"\ncron = "0 7 * * *"\nconsolidated = true\nfolder = "{folder}"\ninstitutions = {institutions}\n'
+    for key in "abc":
+        made.institution(key).source("f", "files", layout="canonical", path="drop")
+    made.run("import")
+    made.run("scheduler", "--once")
+    status = made.json("status")
+    assert {s["institution"] for s in status["schedules"]} == {"*", "a,b", "c"}
+    falls_due(made, store_url)
+    jobs = made.json("scheduler", "--once")["jobs"]
+    assert len(jobs) == 3
+    assert {made.json("jobs", "show", str(n))["state"] for n in jobs} == {"done"}
+    found = {}
+    for folder in ("all", "two", "one"):
+        (file,) = (made.folder / folder).rglob("*.json")
+        text = file.read_text(encoding="utf-8")
+        found[folder] = [key for key in "abc" if f'"{key}"' in text]
+        named = [word for key in found[folder] for word in ("--institution", key)]
+        made.run("report", "group-progress", "-o", f"{folder}.json", *named)
+        assert text == (made.folder / f"{folder}.json").read_text(encoding="utf-8")
+    assert found == {"all": ["a", "b", "c"], "two": ["a", "b"], "one": ["c"]}
+
+
 def test_what_may_pass_is_tried_once_more_when_it_falls_due(
     place: Installation, store_url: str, monkeypatch: Any
 ) -> None:
@@ -227,6 +337,7 @@ def test_a_job_that_is_asked_for(place: Installation) -> None:
         ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\ninstitutions = ["c"]\n', "there is no institution 'c'"),
         ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "names its report"),
         ('[[schedule]]\njob = "report"\nreport = "nothing"\ncron = "0 * * * *"\n', "nothing"),
+        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n', "only a job of kind report"),
         ('[queue]\nurl = "amqp://x:secret@y"\n', "write redis://"),
     ],
 )

@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
                 if how == "hold":
                     job.lease.hold(connection)
                 elif how == "again":
-                    job_rows.put_back(connection, job, after=5, code="store", reason="away")
+                    job_rows.put_back(connection, job, STAMP, after=5, code="store", reason="away")
                 elif how == "laid down":
                     job_rows.lay_down(connection, job)
                 else:

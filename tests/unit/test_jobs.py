@@ -92,7 +92,7 @@ def test_a_run_that_nobody_goes_on_with_is_not_shown_as_running(store: Store, ho
         job = job_rows.claim(connection, STAMP)
         assert job
         run = run_log.begin(connection, "import", {}, STAMP)
-        job_rows.note_run(connection, job, run)
+        job_rows.note_run(connection, job, run, STAMP)
         connection.execute(update(RUNS).values(holder="elsewhere:1:1"))
         if how == "parked":
             job_rows.finish(connection, job, STAMP, state="parked", code="store", reason="away")
@@ -103,7 +103,10 @@ def test_a_run_that_nobody_goes_on_with_is_not_shown_as_running(store: Store, ho
             connection.execute(update(LEASES).values(expires=0))
             assert len(job_rows.recover(connection, STAMP, attempts=1, wait=0)) == 1
         (found,) = run_log.recent(connection)
-        assert (found.status, found.finished_at) == ("interrupted", STAMP)
+        assert (found.status, found.finished_at) == ("failed" if how == "parked" else "interrupted", STAMP)
+        if how == "parked":
+            assert found.result
+            assert found.result["error"] == {"code": "store", "message": "away"}
 
 
 def test_lists_of_jobs(store: Store) -> None:
@@ -131,11 +134,11 @@ def test_settled_jobs_are_pruned_and_open_ones_stay(store: Store) -> None:
             job_rows.submit(connection, Wanted("import", "a", f"s{number}"), f"{year}-11-20T18:00:00+03:00")
         connection.execute(update(JOBS).where(JOBS.c.id != 2).values(state="done", open_name=None))
     limit = datetime(2026, 1, 1, tzinfo=UTC)
-    with store.writing() as connection:
-        assert prune(connection, Limits(limit, limit)).jobs == 1
+    assert prune(store.engine, Limits(limit, limit)).jobs == 1
+    with store.reading() as connection:
         assert [job.id for job in job_rows.jobs(connection)] == [2, 3]
-        later = limit + timedelta(days=900)
-        assert prune(connection, Limits(later, later)).jobs == 1
+    later = limit + timedelta(days=900)
+    assert prune(store.engine, Limits(later, later)).jobs == 1
 
 
 def test_runs_under_way_are_found_without_looking_at_all_that_ever_ran(
