@@ -8,7 +8,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from canonical.store.shelf import is_shelved, put_back, shelved
+from canonical.store.shelf import is_shelved, places_of, put_back, shelved
 
 Packed = NDArray[np.uint64]
 
@@ -102,8 +102,7 @@ class KeySet:
         """Which of these are in the arrays."""
         found = np.zeros(len(asked), dtype=bool)
         for part in self._parts:
-            places = np.minimum(np.searchsorted(part, asked), len(part) - 1)
-            found |= part[places] == asked
+            found |= part[places_of(asked, part)] == asked
         return found
 
     def _settle(self) -> None:

@@ -12,7 +12,7 @@ import xxhash
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from canonical.store.shelf import put_back, shelved
+from canonical.store.shelf import places_of, put_back, shelved
 from canonical.tables import ROWS
 
 _MANY: Final = 50_000
@@ -93,7 +93,7 @@ class LineIndex:
     def _find(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
         if not len(self._hashes):
             return np.zeros(len(hashes), dtype=bool), np.zeros(len(hashes), dtype=np.intp)
-        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        places = places_of(hashes, self._hashes)
         return (self._hashes[places] == hashes) & (self._fate[places] & _REPLACED == 0), places
 
 

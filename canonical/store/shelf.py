@@ -39,6 +39,17 @@ def shelved(parts: Iterable[NDArray[T]], dtype: type[T]) -> NDArray[T]:
         ) from error
 
 
+def places_of(asked: NDArray[T], there: NDArray[T]) -> NDArray[np.intp]:
+    """Where each of some numbers is, or would be, in a sorted array that is not empty; never beyond its end.
+
+    Asked in their order they are found two or three times as soon: what lies side by side is in the processor's cache.
+    """
+    order = asked.argsort()
+    places = np.empty(len(asked), dtype=np.intp)
+    places[order] = np.minimum(np.searchsorted(there, asked[order]), len(there) - 1)
+    return places
+
+
 def is_shelved(array: NDArray[Any]) -> bool:
     """Whether an array is one that `shelved` has made."""
     return _file_of(array) is not None
