@@ -13,12 +13,12 @@ from sqlalchemy import create_engine, make_url, text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from tests.servers import postgres, redis
+
 # What is compiled is kept, whatever the environment says: the workers and the many processes that tests start would
 # compile all of it anew, which takes each of them longer than what it is started for.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-from tests.servers import postgres, redis
 
 _numbers = count(1)
 

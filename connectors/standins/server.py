@@ -247,9 +247,8 @@ class _Quiet(uvicorn.Server):
             place.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        until = time.monotonic() + _GRACE
-        while self.server_state.tasks and time.monotonic() < until:
-            await asyncio.sleep(_GRACE / 20)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_GRACE)
 
 
 @contextlib.contextmanager
