@@ -71,10 +71,10 @@ def _rows(connection: Connection, tables: MetaData) -> Tables:
     }
 
 
-def test_it_comes_up_to_the_newest_form_without_losing_a_row(store_url: str) -> None:
-    before = first_store(store_url)
+def test_it_comes_up_to_the_newest_form_without_losing_a_row(bare_url: str) -> None:
+    before = first_store(bare_url)
     assert all(len(rows) == 2 for rows in before.values())
-    store = Store(store_url)
+    store = Store(bare_url)
     with store.reading() as connection:
         after = _rows(connection, METADATA)
         form = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -113,16 +113,16 @@ def shape(engine: Engine) -> dict[str, set[Any]]:
         return {what: {tuple(row) for row in connection.execute(text(sql))} for what, sql in asked.items()}
 
 
-def test_a_new_store_is_what_the_migrations_come_to(store_url: str) -> None:
-    first_store(store_url)
-    Store(store_url).close()
-    engine = connect(store_url)
+def test_a_new_store_is_what_the_migrations_come_to(bare_url: str) -> None:
+    first_store(bare_url)
+    Store(bare_url).close()
+    engine = connect(bare_url)
     migrated = shape(engine)
     with writing(engine) as connection:
         for table in (*METADATA.tables, "alembic_version"):
             connection.execute(text(f"DROP TABLE {table}"))
     assert not any(shape(engine).values())
-    Store(store_url).close()
+    Store(bare_url).close()
     assert shape(engine) == migrated
     assert all(migrated.values())
     with engine.connect() as connection:
@@ -174,12 +174,12 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     assert "made by a newer svod (its tables are at 9999): install that version" in told["message"]
 
 
-def test_two_that_start_at_once_migrate_it_once(store_url: str) -> None:
-    before = first_store(store_url)
+def test_two_that_start_at_once_migrate_it_once(bare_url: str) -> None:
+    before = first_store(bare_url)
     program = "import sys; from canonical.store import Store; sys.stdin.readline(); Store(sys.argv[1]).close()"
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", program, store_url],
+            [sys.executable, "-c", program, bare_url],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -193,7 +193,7 @@ def test_two_that_start_at_once_migrate_it_once(store_url: str) -> None:
         process.stdin.flush()
     said = [process.communicate()[1] for process in started]
     assert said == ["", ""]
-    engine = connect(store_url)
+    engine = connect(bare_url)
     with reading(engine) as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [HEAD]
         after = _rows(connection, METADATA)
