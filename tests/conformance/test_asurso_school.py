@@ -443,7 +443,7 @@ class TestGarbage:
         ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
     )
     def test_is_set_aside_alone(self, method: str, change: Callable[[Any], None], entities: set[str]) -> None:
-        standin = school()
+        standin = school(classes=1)
         with corrupted(method, change):
             got, _ = read(standin, window=WEEK)
         rejected = [(r.entity, r.key) for r in got.rejects]
