@@ -265,7 +265,8 @@ def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.stop()
+        if thread.is_alive():
+            server.stop()
         thread.join(5)
         listener.close()
 
