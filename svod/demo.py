@@ -102,17 +102,16 @@ def standins(*, students: int, seed: int, now: datetime) -> Iterator[Callable[[]
 @contextmanager
 def _standin(actor: Actor, students: int, seed: int, now: datetime) -> Iterator[subprocess.Popen[str]]:
     words = ["--now", now.isoformat(), "standin", actor.connector, "--kind", actor.kind, "--key", actor.key]
-    process = subprocess.Popen(  # noqa: S603 - this very program, with words of its own
+    with subprocess.Popen(  # noqa: S603 - this very program, with words of its own
         [sys.executable, "-m", "svod", *words, "--students", str(students), "--seed", str(seed)],
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 def _said(process: subprocess.Popen[str], key: str) -> dict[str, Any]:

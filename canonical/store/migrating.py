@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
 
 from canonical.store.engine import NewerStoreError, reading, writing
+from canonical.tables import METADATA
 
 HEAD: Final = "0005"
 """The newest form of the tables: the last revision in `canonical/migrations`."""
@@ -15,6 +16,14 @@ HEAD: Final = "0005"
 _HERE: Final = Path(__file__).parent.parent / "migrations"
 _LOCK: Final = 7_304_213
 """The advisory lock that lets one process at a time migrate a PostgreSQL store."""
+
+_FORM: Final = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where the migration tool keeps the form of the tables."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -33,6 +42,9 @@ def upgrade(engine: Engine) -> None:
         form = form_of(connection)
         if form == HEAD:
             return
+        if form is None:
+            _make(connection)
+            return
         # the migration tool takes long to load, and is hardly ever needed
         from alembic import command  # noqa: PLC0415
         from alembic.config import Config  # noqa: PLC0415
@@ -40,13 +52,20 @@ def upgrade(engine: Engine) -> None:
 
         config = Config()
         config.set_main_option("script_location", str(_HERE))
-        if form is not None and form not in {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}:
+        if form not in {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}:
             place = engine.url.render_as_string(hide_password=True)
             raise NewerStoreError(
                 f"store {place} was made by a newer svod (its tables are at {form}): install that version"
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _make(connection: Connection) -> None:
+    """Makes all tables of a new store at once: what the migrations come to, in a fifth of the time."""
+    _FORM.create(connection)
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(insert(_FORM).values(version_num=HEAD))
 
 
 def form_of(connection: Connection) -> str | None:

@@ -103,7 +103,7 @@ class Trial:
 class Bench:
     """A connector (one product of it) on trial. What several checks look at is read once."""
 
-    def __init__(self, name: str, product: str | None = None, *, students: int = 16) -> None:
+    def __init__(self, name: str, product: str | None = None, *, students: int = 14) -> None:
         self.manifest: Manifest = manifest(name)
         self.product_name = product or self.manifest.default
         self.product: Product = self.manifest.product(self.product_name)

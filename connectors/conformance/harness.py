@@ -37,7 +37,7 @@ FIVE = Scale(
 )
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio looks at the repr of what a task gives, and this one would take long
 class Collected:
     """What a connector gave: records by entity and key, everything else as it came, and which units failed.
 
@@ -228,6 +228,8 @@ def differences(truth: Iterable[Record], got: Mapping[str, Mapping[str, Record]]
         lines += [f"{entity} {k}: missing, should be {msgspec.to_builtins(want[k])}" for k in want.keys() - have.keys()]
         lines += [f"{entity} {k}: not in the truth: {msgspec.to_builtins(have[k])}" for k in have.keys() - want.keys()]
         for key in want.keys() & have.keys():
+            if want[key] == have[key]:
+                continue
             for name in want[key].__struct_fields__:
                 left, right = getattr(want[key], name), getattr(have[key], name)
                 if left != right:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -151,15 +152,20 @@ class Coded(Wire):
     def _twins_first(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        merged = {k: v for k, v in data.items() if not _is_twin(k)}
-        for name, value in data.items():
-            if _is_twin(name) and _is_usable(value):
-                merged[name[:-4] if name.endswith("_str") else name[:-3]] = value
+        twins = {k: twin_of for k in data if (twin_of := _twin_of(k))}
+        merged = {k: v for k, v in data.items() if k not in twins}
+        for name, twin_of in twins.items():
+            if _is_usable(data[name]):
+                merged[twin_of] = data[name]
         return merged
 
 
-def _is_twin(name: Any) -> bool:
-    return isinstance(name, str) and name.endswith(("_str", "IdStr"))
+@lru_cache(maxsize=4096)
+def _twin_of(name: str) -> str | None:
+    """The field whose identifier stands in this one as text; null if it is no twin."""
+    if name.endswith("_str"):
+        return name[:-4]
+    return name[:-3] if name.endswith("IdStr") else None
 
 
 def _is_usable(value: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -81,11 +83,12 @@ class _Commands(TyperGroup):
         return name, load_module(COMMANDS[name][0])[name] if name else None, rest
 
 
-def load_module(name: str) -> dict[str, Any]:
+@cache
+def load_module(name: str) -> Mapping[str, Any]:
     """The commands of a module of `svod.cli`, by name."""
     part = typer.Typer(rich_markup_mode=None)
     import_module(f"svod.cli.{name}").register(part)
-    return dict(typer.main.get_group(part).commands)
+    return typer.main.get_group(part).commands
 
 
 app = typer.Typer(
@@ -139,11 +142,17 @@ for _name, (_, _help) in COMMANDS.items():
     app.command(_name, help=_help)(_not_loaded)
 
 
+@cache
+def _whole() -> Any:
+    """The command that knows all others; made once, however often a process calls it."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: list[str]) -> int:
     """Runs one call; gives its exit status."""
     frame = Frame(json="--json" in arguments, verbose=bool({"-v", "--verbose"} & set(arguments)))
     try:
-        outcome = app(args=hoisted(arguments), standalone_mode=False, obj=frame, prog_name="svod")
+        outcome = _whole()(args=hoisted(arguments), standalone_mode=False, obj=frame, prog_name="svod")
         with frame.aloud():
             pass  # what is left of the output leaves now, while it can be told if it cannot
     except BaseException as error:  # noqa: BLE001 - the one place that decides how an error is told

@@ -27,6 +27,7 @@ from connectors.registry import connect
 from connectors.standins.region import Institution, make_institution
 from connectors.standins.server import Door, Faults, StandIn, serving
 from tests.stores import Desk
+from tests.weeks import every_other_week
 
 NOW = datetime(2026, 10, 27, 18, tzinfo=ZoneInfo("Europe/Moscow"))
 
@@ -147,7 +148,7 @@ def served(
     **options: Any,
 ) -> Iterator[Served]:
     """A stand-in of a small institution, served while the block runs."""
-    standin = make(make_institution("kolomna", kind, students=students, now=now), **options)
+    standin = make(every_other_week(make_institution("kolomna", kind, students=students, now=now)), **options)
     listening = Listening(standin.app)
     door = Door(listening, faults)
     with serving(door) as base:

@@ -23,7 +23,7 @@ from connectors.archive import NoArchive
 from connectors.asurso.school.standin import make
 from connectors.asurso.school.standin_answers import Answers
 from connectors.asurso.school.standin_portal import LOGIN, PASSWORD, Portal, hashed
-from connectors.conformance.bench import keep_days
+from connectors.conformance.bench import keep_classes, keep_days
 from connectors.conformance.harness import Collected, differences, make_context, read_all, secrets_in_place
 from connectors.contract import Window
 from connectors.errors import ConnectorError, SignInNeededError, SourceConfigError
@@ -37,9 +37,10 @@ SEPTEMBER = datetime(2026, 9, 4, 18, tzinfo=SAMARA)
 NOVEMBER = datetime(2026, 11, 6, 18, tzinfo=SAMARA)
 
 
-def school(now: datetime = SEPTEMBER, students: int = 14, **options: Any) -> StandIn:
+def school(now: datetime = SEPTEMBER, students: int = 14, classes: int = 2, **options: Any) -> StandIn:
     """A school of which the last five weeks and the next one are there: a year has more that is alike."""
     place = make_institution("samara", "school", students=students, now=now, zone=SAMARA)
+    keep_classes(place, classes)
     keep_days(place, now.date() - timedelta(days=35), now.date() + timedelta(days=7))
     return make(place, **options)
 
@@ -443,7 +444,7 @@ class TestGarbage:
         ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
     )
     def test_is_set_aside_alone(self, method: str, change: Callable[[Any], None], entities: set[str]) -> None:
-        standin = school()
+        standin = school(classes=1)
         with corrupted(method, change):
             got, _ = read(standin, window=WEEK)
         rejected = [(r.entity, r.key) for r in got.rejects]
@@ -504,7 +505,7 @@ class TestInTheStore:
     """The same through the command line: what is exported is the truth, whatever happened in between."""
 
     def test_edits_removals_garbage_and_its_end(self, tmp_path: Path) -> None:
-        standin = school()
+        standin = school(classes=1)
         with serving(standin.app) as base:
             place = installation(standin, base, tmp_path)
             first = place.json("import", env=SECRET)["sources"][0]
@@ -535,7 +536,7 @@ class TestInTheStore:
             assert in_store(standin, place) == []
 
     def test_what_points_at_garbage_waits_for_it(self, tmp_path: Path) -> None:
-        standin = school()
+        standin = school(classes=1)
         with serving(standin.app) as base:
             place = installation(standin, base, tmp_path)
             with corrupted("diary", spoil_date_of_lesson):

@@ -43,6 +43,7 @@ from connectors.standins.region import Institution, make_institution
 from connectors.standins.server import Door, Faults, StandIn, serving
 from pipelines.importing import Request, import_sources, replay_sources
 from pipelines.workplace import SourceJob, Workplace
+from tests.weeks import every_other_week
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 OMSK = ZoneInfo("Asia/Omsk")
@@ -52,7 +53,9 @@ YEAR = AcademicYear(2026)
 
 
 def school(now: datetime = NOVEMBER, *, kind: Any = "school", students: int = 24, **options: Any) -> StandIn:
-    return make(make_institution("kruk", kind, students=students, now=now, zone=now.tzinfo), **options)
+    return make(
+        every_other_week(make_institution("kruk", kind, students=students, now=now, zone=now.tzinfo)), **options
+    )
 
 
 def read(

@@ -109,12 +109,12 @@ def test_every_commit_of_a_first_import_and_of_a_later_one(
     def through(drop: str, base: str) -> str:
         """Imports from a base store, killed at each of its commits in turn; gives the store that nobody disturbed."""
         calm = copied(base, f"{drop}_calm")
-        place_on(calm, tmp_path / "calm", tmp_path / drop).run("import", status=None)
+        place_on(calm, tmp_path / "calm", tmp_path / drop).json("import", status=None)
         expected, written = contents(calm), ledger_totals(calm, "inserted", "updated", "removed")
         for commit in count(1):
             url = copied(base, f"{drop}_{commit}")
             place = place_on(url, tmp_path / "disturbed", tmp_path / drop)
-            was_killed = killed_at(commit, lambda place=place: place.run("import", status=None))
+            was_killed = killed_at(commit, lambda place=place: place.json("import", status=None))
             result = place.json("import", status=None)
             assert result["status"] == "ok", commit
             assert contents(url) == expected, commit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from svod.cli.app import run
 from svod.cli.demo import MOMENT
 from svod.demo import CAST
 from tests.sites import ROOT
@@ -25,7 +30,7 @@ def call(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_demo_does_the_whole_job_and_may_be_given_again(tmp_path: Path) -> None:
+def test_demo_does_the_whole_job_and_may_be_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = call("--json", "demo", "--students", "20", folder=tmp_path)
     assert first.returncode == 0, first.stderr
     document: dict[str, Any] = json.loads(first.stdout)
@@ -62,9 +67,19 @@ def test_demo_does_the_whole_job_and_may_be_given_again(tmp_path: Path) -> None:
         stored[source["source"].partition("/")[0]] += sum(e["unchanged"] for e in source["entities"].values())
     assert stored == {key: row["records"] for key, row in told.items()}, "everything stands in the raw archive"
 
-    again = call("demo", "--students", "20", folder=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert all(a.name in again.stdout for a in CAST)
+    one = CAST[1]
+    for place in ("svod.demo.CAST", "svod.cli.demo.CAST"):
+        monkeypatch.setattr(place, (one,))  # to tell it in a table, and in the same folder, one institution is enough
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert run(["demo", "--students", "20"]) == 0
+    assert one.name in said.getvalue()
+    assert "demo-out/reports/" in said.getvalue()
+    assert [
+        line for line in Path(document["config"]).read_text("utf-8").splitlines() if line.startswith("name = ")
+    ] == [f'name = "{one.name}"']
 
 
 def test_demo_leaves_a_folder_alone_that_it_did_not_make(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Boolean, Connection, Float, Integer, LargeBinary, MetaData, Numeric, insert, select, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Boolean, Connection, Engine, Float, Integer, LargeBinary, MetaData, Numeric, insert, select, text
 
 from canonical.entities import ENTITIES
 from canonical.store import Store
@@ -70,10 +71,10 @@ def _rows(connection: Connection, tables: MetaData) -> Tables:
     }
 
 
-def test_it_comes_up_to_the_newest_form_without_losing_a_row(store_url: str) -> None:
-    before = first_store(store_url)
+def test_it_comes_up_to_the_newest_form_without_losing_a_row(bare_url: str) -> None:
+    before = first_store(bare_url)
     assert all(len(rows) == 2 for rows in before.values())
-    store = Store(store_url)
+    store = Store(bare_url)
     with store.reading() as connection:
         after = _rows(connection, METADATA)
         form = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -84,6 +85,51 @@ def test_it_comes_up_to_the_newest_form_without_losing_a_row(store_url: str) -> 
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     store.close()
+
+
+def shape(engine: Engine) -> dict[str, set[Any]]:
+    """All that a database says of its tables, save the order in which they and their columns were added."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            made = connection.execute(text("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+            tables = {(m.name, "WITHOUT ROWID" in m.sql, "AUTOINCREMENT" in m.sql) for m in made if m.type == "table"}
+            columns = {
+                (t, *row[1:]) for t, *_ in tables for row in connection.execute(text(f"PRAGMA table_xinfo({t})"))
+            }
+            keys = {(t, *row[2:]) for t, *_ in tables for row in connection.execute(text(f"PRAGMA index_list({t})"))}
+            return {
+                "tables": tables,
+                "columns": columns,
+                "keys": keys,
+                "others": {m.sql for m in made if m.type != "table"},
+            }
+        asked = {
+            "columns": "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name"
+            " FROM information_schema.columns WHERE table_schema = 'public'",
+            "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE connamespace = 'public'::regnamespace",
+        }
+        return {what: {tuple(row) for row in connection.execute(text(sql))} for what, sql in asked.items()}
+
+
+def test_a_new_store_is_what_the_migrations_come_to(bare_url: str) -> None:
+    first_store(bare_url)
+    Store(bare_url).close()
+    engine = connect(bare_url)
+    migrated = shape(engine)
+    with writing(engine) as connection:
+        for table in (*METADATA.tables, "alembic_version"):
+            connection.execute(text(f"DROP TABLE {table}"))
+    assert not any(shape(engine).values())
+    Store(bare_url).close()
+    assert shape(engine) == migrated
+    assert all(migrated.values())
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [HEAD]
+        assert ScriptDirectory(ROOT / "canonical" / "migrations").get_current_head() == HEAD
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    engine.dispose()
 
 
 def test_a_journal_of_the_first_release_reads_on(tmp_path: Path) -> None:
@@ -128,12 +174,12 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     assert "made by a newer svod (its tables are at 9999): install that version" in told["message"]
 
 
-def test_two_that_start_at_once_migrate_it_once(store_url: str) -> None:
-    before = first_store(store_url)
+def test_two_that_start_at_once_migrate_it_once(bare_url: str) -> None:
+    before = first_store(bare_url)
     program = "import sys; from canonical.store import Store; sys.stdin.readline(); Store(sys.argv[1]).close()"
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", program, store_url],
+            [sys.executable, "-c", program, bare_url],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -147,7 +193,7 @@ def test_two_that_start_at_once_migrate_it_once(store_url: str) -> None:
         process.stdin.flush()
     said = [process.communicate()[1] for process in started]
     assert said == ["", ""]
-    engine = connect(store_url)
+    engine = connect(bare_url)
     with reading(engine) as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [HEAD]
         after = _rows(connection, METADATA)

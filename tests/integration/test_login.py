@@ -43,7 +43,8 @@ class Site(Installation):
         self.institution("a").source("f", "files", layout="canonical", path="drop")
         secret = {"env": "OAUTH_SECRET"}
         oauth = {"kind": "oauth", "client_id": given["client_id"], "client_secret": secret, **auth}
-        self.source("portal", "dnevnik", base_url=base, remote_id=standin.remote_id, auth=oauth)
+        at = {"base_url": base, "remote_id": standin.remote_id, "requests_per_second": 1000}
+        self.source("portal", "dnevnik", auth=oauth, **at)
 
     def login(self, *arguments: str, status: int | None = 0) -> Any:
         done = self.run("--json", "login", "a/portal", *arguments, status=status, env=self.env)

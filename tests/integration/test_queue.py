@@ -92,11 +92,11 @@ def start(place: Installation, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=place.folder, env=place.environment(), stdout=log, stderr=log)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 90.0) -> None:
+def wait_for(what: Callable[[], Any], seconds: float = 90.0, *, every: float = 0.05) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it takes too long"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def falls_due(place: Installation) -> None:
@@ -138,7 +138,7 @@ def test_two_schedulers_and_three_workers_on_one_slow_portal(
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
             workers = [w for w in workers if w not in dead] or [start(place, "worker")]
-            wait_for(lambda: states(place) == ["done"] * len(SOURCES))
+            wait_for(lambda: states(place) == ["done"] * len(SOURCES), every=0.5)
             ended = time.monotonic()
             assert place.json("status")["queue"] == {"queued": 0, "due": 0, "running": [], "parked": []}
         finally:
@@ -208,7 +208,7 @@ def test_everything_is_killed_and_restarted_all_the_time(tmp_path: Path, calm: C
                     running[number].send_signal(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
                     running[number].wait(60)
                     running[number] = start(place, *(("worker", "--threads", "2") if number < 3 else ("scheduler",)))
-            wait_for(lambda: states(place) == ["done"] * len(SOURCES), 120)
+            wait_for(lambda: states(place) == ["done"] * len(SOURCES), 120, every=0.5)
         finally:
             end(running)
         assert place.export() == calm.journal

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from canonical.batch import Batch, Origin
 from canonical.coverage import Axis, Scope, Selector
 from canonical.entities import Lesson, Mark, Person, Work
-from canonical.store import Brake, BusyError, LeaseLostError, Store
+from canonical.store import Brake, BusyError, LeaseLostError
 from canonical.store.journal import provenance
 from canonical.store.overview import quarantine
 from canonical.tables import BATCHES, COVERAGE, HISTORY, LEASES, QUARANTINE
@@ -443,17 +443,3 @@ def _pack(keys: list[str]) -> bytes:
     made = KeySet()
     made.add_new(keys)
     return made.pack()
-
-
-def test_migrations_make_what_the_tables_say(store_url: str) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    from canonical.store.migrating import HEAD
-    from canonical.tables import METADATA
-
-    store = Store(store_url)
-    with store.reading() as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == HEAD
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
-    store.close()
