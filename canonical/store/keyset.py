@@ -133,4 +133,4 @@ class KeySet:
 def hashed(keys: Sequence[str]) -> Packed:
     """The hash of each key."""
     digest = xxhash.xxh3_64_intdigest
-    return np.fromiter((digest(k.encode()) for k in keys), dtype=np.uint64, count=len(keys))
+    return np.fromiter(map(digest, map(str.encode, keys)), dtype=np.uint64, count=len(keys))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +27,7 @@ Hashes = NDArray[np.int64]
 def line_hashes(lines: Sequence[bytes], salt: int) -> Hashes:
     """A signed 64-bit hash for each line; another `salt` gives others."""
     digest = xxhash.xxh3_64_intdigest
-    return np.fromiter((digest(line, salt) for line in lines), dtype=np.uint64, count=len(lines)).view(np.int64)
+    return np.fromiter(map(digest, lines, repeat(salt)), dtype=np.uint64, count=len(lines)).view(np.int64)
 
 
 class LineIndex:

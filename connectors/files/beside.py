@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from canonical.batch import Origin, Ready
 from canonical.store.lines import line_hashes
 from canonical.store.ready import make_ready
+from connectors.files.blocks import Block
 from connectors.files.canonical_layout import read_lines
 
 WORTH_IT: Final = 32 * 1024 * 1024
@@ -24,8 +25,8 @@ WORTH_IT: Final = 32 * 1024 * 1024
 
 def ready_lines(entity: str, body: bytes, zone: str, salt: int) -> Ready | None:
     """The lines of a block as records that can be inserted; null where one of them is no record, or a key comes twice."""
-    lines = [stripped for line in body.split(b"\n") if (stripped := line.strip())]
-    read = read_lines(entity, list(zip(range(len(lines)), lines, strict=True)), _NOWHERE, ZoneInfo(zone), _nobody)
+    lines = Block(0, 1, body).lines
+    read = read_lines(entity, list(enumerate(lines)), _NOWHERE, ZoneInfo(zone), _nobody)
     return None if read.rejects else make_ready(entity, read.records, line_hashes(lines, salt))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +20,20 @@ class Block:
     body: bytes
 
     @cached_property
-    def lines(self) -> list[tuple[int, bytes]]:
-        """The lines with their numbers; blank ones are passed over."""
-        numbered = enumerate(self.body.split(b"\n"), self.first_line)
-        return [(number, stripped) for number, line in numbered if (stripped := line.strip())]
+    def lines(self) -> list[bytes]:
+        """The lines without the blanks around them; blank ones are passed over."""
+        return list(filter(None, map(bytes.strip, self.body.split(b"\n"))))
+
+    def numbered(self, positions: Iterable[int]) -> list[tuple[int, bytes]]:
+        """Some of the `lines` with their numbers."""
+        return [(self._numbers[p], self.lines[p]) for p in positions]
+
+    @cached_property
+    def _numbers(self) -> Sequence[int]:
+        lines = self.body.removesuffix(b"\n").count(b"\n") + 1
+        if len(self.lines) == lines:
+            return range(self.first_line, self.first_line + lines)
+        return [n for n, line in enumerate(self.body.split(b"\n"), self.first_line) if line.strip()]
 
 
 def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:

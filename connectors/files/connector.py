@@ -151,12 +151,11 @@ class CanonicalFolder:
         pseudonym, zone = self._context.pseudonym, self._context.zone
 
         def read(positions: Sequence[int]) -> Read:
-            lines = block.lines
-            made = read_lines(entity, [lines[p] for p in positions], origin, zone, pseudonym)
+            made = read_lines(entity, block.numbered(positions), origin, zone, pseudonym)
             return Read(made.records, [positions[p] for p in made.positions], made.rejects)
 
         def ahead(salt: int) -> Ready | None:
             return self._beside.read(entity, block.body, zone.key, salt)
 
         is_large = self._size > WORTH_IT and entity != "people"  # whose СНИЛС are hidden here
-        return Lines(entity, origin, lambda: [line for _, line in block.lines], read, ahead if is_large else None)
+        return Lines(entity, origin, lambda: block.lines, read, ahead if is_large else None)
