@@ -17,21 +17,26 @@ REFUSALS: Final = (AccessDeniedError, NotFoundError)
 async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
     """What several asks give, asked at once.
 
-    Waits for all of them before it raises the error of one: an ask that is given up midway may be renewing the sign-in, and
-    a new token that is lost on the way cannot be had again.
+    Waits for all of them before it raises the error of one, first what the source cannot go on after: an ask that is given
+    up midway may be renewing the sign-in, and a new token that is lost on the way cannot be had again.
     """
-    settled = await asyncio.gather(*(_settled(ask) for ask in asks))
-    for _, error in settled:
-        if error is not None:
-            raise error
-    return [value for values, _ in settled for value in values]
+    given: list[T] = []
+    errors: list[BaseException] = []
+    for one in await asyncio.gather(*asks, return_exceptions=True):
+        if isinstance(one, BaseException):
+            errors.append(one)
+        else:
+            given.append(one)
+    if errors:
+        raise min(errors, key=_weight)
+    return given
 
 
-async def _settled(ask: Awaitable[T]) -> tuple[tuple[T, ...], ConnectorError | None]:
-    try:
-        return (await ask,), None
-    except ConnectorError as error:
-        return (), error
+def _weight(error: BaseException) -> int:
+    """The less, the more it ends: 0 for a fault of our own, 1 for what ends the source, 2 for what leaves out a part."""
+    if not isinstance(error, ConnectorError):
+        return 0
+    return 1 if error.stops == "source" else 2
 
 
 async def attempt(ask: Awaitable[T]) -> T | ConnectorError:

@@ -498,6 +498,7 @@ class Session:
         if fault:
             raise fault
         self._served_in = max(self._served_in, signed_in)
+        await asyncio.sleep(0)  # who waits for the place sends first: this can be read while theirs is under way
         if json and not self._archive.holds(answer.origin.sha256):
             answer.json()  # an answer that is cut off may come whole the next time
         return answer
@@ -550,9 +551,6 @@ class Session:
                 limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
                 raise
         self._has_answered = True
-        await asyncio.sleep(
-            0
-        )  # who waits for this place sends first: reading this can be done while theirs are under way
         if answer.status >= 500:
             self._trouble = UnavailableError(f"the portal answers {answer.status}")
             limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
@@ -722,13 +720,15 @@ class Network:
         return connection
 
     def _outgoing(self, request: Request, headers: Mapping[str, str]) -> httpx.Request:
-        query = f"?{urlencode(request.params)}" if request.params else ""
+        query = f"{'&' if '?' in request.path else '?'}{urlencode(request.params)}" if request.params else ""
+        merged = httpx.Headers(_HEADERS)
+        merged.update(headers)
         outgoing = httpx.Request(
             request.method,
             self._base + request.path + query,
             json=request.json,
             data=request.form,
-            headers={**_HEADERS, **headers},
+            headers=merged,
             extensions=self._extensions,
         )
         if len(self._jar):

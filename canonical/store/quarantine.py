@@ -48,7 +48,11 @@ NAMELESS: Final = "\0"
 
 
 class Quarantine:
-    """The open entries of one source, held in memory for a run and written with each batch."""
+    """The open entries of one source, held in memory for a run and written with each batch.
+
+    `touched` names the entities of which anything has been set aside: when the run began (what a person had dropped is
+    that too), or in it.
+    """
 
     def __init__(self, connection: Connection, source: int, run: int) -> None:
         self._source = source
@@ -59,8 +63,10 @@ class Quarantine:
         self._hashed: dict[str, tuple[list[Entry], Packed]] = {}
         self._changed: dict[tuple[str, str], Entry] = {}
         self._dropped: dict[tuple[str, str], str] = {}
+        self.touched: set[str] = set()
         q = QUARANTINE.c
         for row in connection.execute(select(QUARANTINE).where(q.source == source, q.state.in_(("open", "dropped")))):
+            self.touched.add(row.entity)
             if row.state == "dropped":
                 self._dropped[row.entity, row.identity] = row.body
                 continue
@@ -102,6 +108,7 @@ class Quarantine:
 
         What a person has dropped stays dropped as long as it comes in the same form.
         """
+        self.touched.add(entity)
         kind = "waiting" if missing else "malformed"
         entry = Entry(entity, key, unit, kind, reason, body, missing, origin, self._run, self._run)
         if self._dropped.get((entity, entry.identity)) == body:

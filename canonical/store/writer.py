@@ -266,6 +266,9 @@ class BatchWriter:
             self._replace_waiting(entity, arrival, entry, row)
         elif row is not None and stands and row.hash != arrival.hash and not self._is_stale(row, arrival):
             self._replace_stored(entity, arrival, row)
+        elif row is None and entry is None:  # what came of it before was dropped by a person, or is gone
+            self._count(entity, "quarantined", -1)
+            self._store(entity, [arrival], {})
 
     def _from_this_run(self, row: Known) -> bool:
         return self.state.first_batch is not None and row.since >= self.state.first_batch
@@ -362,9 +365,8 @@ class BatchWriter:
         wanted = keys - self.state.live[target]
         if not wanted:
             return wanted
-        if target != entity and self._may_insert_all(
-            target
-        ):  # what stands there has come in this run, and all of that stands
+        if target != entity and self.state.blank[target] and target not in self.state.quarantine.touched:
+            # what stands there has come in this run, and all that has come stands
             asked = list(wanted)
             return {k for k, there in zip(asked, self.state.seen[target].holds(asked), strict=True) if not there}
         found = BULK[target].live(self.connection, self.state.source, sorted(wanted))

@@ -139,6 +139,72 @@ def test_the_proxy_of_the_environment_is_used(bypass: str, through_it: bool, mon
             asyncio.run(go())
 
 
+class Wire(httpx.AsyncBaseTransport):
+    """Answers as said, one request after another, and remembers them."""
+
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers = list(answers)
+        self.came: list[tuple[float, httpx.Request]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.came.append((time.monotonic(), request))
+        await asyncio.sleep(0.01)
+        return self.answers.pop(0) if self.answers else httpx.Response(200, json=1)
+
+
+@pytest.mark.parametrize("status", [429, 433])
+def test_who_waits_for_a_place_heeds_the_answer_that_frees_it(status: int) -> None:
+    wire = Wire(httpx.Response(status, headers={"retry-after": "1"}, json={}))
+    limit = HostLimit()
+    limit.join(float("inf"), 1)
+
+    async def go() -> None:
+        made = Session(Network(BASE, transport=wire), Plain(), limit=limit)
+        await asyncio.gather(*(made.get(f"/{n}") for n in range(3)))
+        await made.close()
+
+    asyncio.run(go())
+    first, second, *_ = (at for at, _ in wire.came)
+    assert second - first >= 1
+
+
+def test_what_has_come_of_signing_in_is_not_lost_when_the_work_is_given_up() -> None:
+    """A new refresh token that is lost cannot be had again."""
+    got: list[Any] = []
+
+    async def go() -> None:
+        class Stopping(Wire):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                answer = await super().handle_async_request(request)
+                asyncio.get_running_loop().call_soon(task.cancel)
+                return answer
+
+        made = Session(Network(BASE, transport=Stopping()), Plain(), sign_in_paths=["/login"])
+
+        async def sign_in() -> None:
+            got.append((await made.private("POST", "/login", json={}, again=False)).json())
+
+        task = asyncio.create_task(sign_in())
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(go())
+    assert got == [1]
+
+
+def test_headers_and_parameters_of_a_connector_join_those_that_are_there() -> None:
+    wire = Wire()
+
+    async def go() -> None:
+        made = Session(Network(BASE, transport=wire), Plain())
+        await made.get("/x?y=1", {"q": 2}, headers={"accept": "text/csv"})
+        await made.close()
+
+    asyncio.run(go())
+    ((_, request),) = wire.came
+    assert str(request.url) == f"{BASE}/x?y=1&q=2"
+    assert request.headers.get_list("accept") == ["text/csv"]
+
+
 @pytest.mark.parametrize("proxy", ["ftp://u:hush@host", "http://", "socks5://127.0.0.1:1", "http://host:port"])
 def test_a_proxy_that_cannot_be_used_is_told_and_not_shown(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", proxy)

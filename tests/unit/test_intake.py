@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 
 from canonical.batch import Batch, Origin
 from canonical.coverage import Axis, Scope, Selector
-from canonical.entities import Lesson, Mark, Person, Work
+from canonical.entities import Course, Group, Lesson, Mark, Person, Subject, Work
 from canonical.store import Brake, BusyError, LeaseLostError
 from canonical.store.journal import provenance
-from canonical.store.overview import quarantine
+from canonical.store.overview import drop, quarantine
 from canonical.tables import BATCHES, COVERAGE, HISTORY, LEASES, QUARANTINE
 from tests.stores import CLASS, Desk, batch
 
@@ -443,3 +443,45 @@ def _pack(keys: list[str]) -> bytes:
     made = KeySet()
     made.add_new(keys)
     return made.pack()
+
+
+def without_a_group() -> Batch:
+    made = Batch()
+    made.reject("groups", "name: broken", {"id": "g", "name": 1}, key="g")
+    made.add([Subject(key="s", name="Алгебра")])
+    return made
+
+
+def drop_all(desk: Desk) -> None:
+    with desk.store.writing() as connection:
+        for number in connection.execute(select(QUARANTINE.c.id)).scalars().all():
+            assert drop(connection, number)
+
+
+COURSE = Course(key="c", group="g", subject="s")
+
+
+def test_what_a_person_has_dropped_is_nothing_that_others_may_point_at(desk: Desk) -> None:
+    desk.read(without_a_group(), batch([COURSE]))
+    drop_all(desk)
+    again = desk.read(without_a_group(), batch([COURSE]))
+    assert again.ledger["courses"]["quarantined"] == 1
+    assert desk.rows("courses") == {}
+
+
+def test_what_came_broken_and_has_gone_is_nothing_that_others_may_point_at(desk: Desk) -> None:
+    intake = desk.begin()
+    intake.commit("unit 0", without_a_group())
+    intake.commit("unit 0", batch([Subject(key="s", name="Алгебра")]))
+    intake.commit("unit 1", batch([COURSE]))
+    assert intake.finish().ledger["courses"]["quarantined"] == 1
+    assert desk.rows("courses") == {}
+
+
+def test_a_good_version_is_stored_though_a_broken_one_was_dropped(desk: Desk) -> None:
+    desk.read(without_a_group())
+    drop_all(desk)
+    told = desk.read(without_a_group(), batch([Group(key="g", name="7А", academic_year="2026/2027")]))
+    assert list(desk.rows("groups")) == ["g"]
+    counts = told.ledger["groups"]
+    assert (counts["received"], counts["inserted"], counts["quarantined"]) == (1, 1, 0)
