@@ -215,7 +215,7 @@ class CapturedReader(Reader):
             lesson, work = id_of(item, "lesson"), id_of(item, "work")
             if lesson in keys or work in works:
                 return True
-            return lessons is None and lesson not in captured_lessons
+            return lessons is None and (not piece.complete or lesson not in captured_lessons)
 
         marked = tuple(cut(a, belongs) for a in (marks, *piece.more) if a)
         said = Part((own,))

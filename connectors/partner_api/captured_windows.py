@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from canonical.years import Stretch
@@ -59,13 +60,27 @@ class Windows:
     def pieces(self, year: Stretch) -> list[Piece]:
         """The pieces of the year: of each day what the newest answers tell, then what may have been narrowed."""
         found = [piece for part in parts_of(self._runs_of, year) for piece in self._of_part(part)]
-        for name, runs in self._runs_of.items():
+        narrowed = [(n, r) for n, runs in self._runs_of.items() for r in runs if not r.complete]
+        for name, run in narrowed:
             what, _, subject = name.partition(" ")
-            for run in (r for r in runs if not r.complete):
-                lessons = self._cut(run, run.days) if what == "lessons" else None
-                marks = self._captured.answers(run)[0] if what == "marks" else None
-                found.append(Piece(run.days, lessons, marks, complete=False, subject=subject or None))
+            if what == "lessons":
+                lessons = cut(self._cut(run, run.days), partial(self._is_news, run))
+                found.append(Piece(run.days, lessons, None, complete=False, subject=subject or None))
+        taught = {key: i for p in found if p.lessons for i in items_of(p.lessons) if (key := key_of(i))}
+        for name, run in narrowed:
+            what, _, subject = name.partition(" ")
+            if what == "marks":
+                marks = cut(self._captured.answers(run)[0], partial(self._is_news, run, taught=taught))
+                found.append(Piece(run.days, None, marks, complete=False, subject=subject or None))
         return found
+
+    def _is_news(self, run: Run, item: Any, taught: Mapping[str, Any] | None = None) -> bool:
+        """Whether no newer complete answer tells of the day of a lesson, or of a mark at one of those that are `taught`."""
+        what = "lessons" if taught is None else "marks"
+        lesson = item if taught is None else taught.get(id_of(item, "lesson") or "")
+        day = day_of(lesson.get("date")) if isinstance(lesson, dict) else None
+        newer = (*self._runs_of[what], *self._runs_of.get(f"{what} {_subject_of(lesson)}", ()))
+        return day is None or not any(r.complete and run.at < r.at and r.days.start <= day <= r.days.end for r in newer)
 
     def _of_part(self, part: Part) -> Iterator[Piece]:
         """The pieces of some days. A subject has one of its own where it was asked for later than the whole.
