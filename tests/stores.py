@@ -36,12 +36,26 @@ class Desk:
         self.source = self.store.source("a/b", institution="a", connector="files", capabilities={})
         self.run = 0
 
-    def begin(self, *, brake: Brake | None = None, replaying: bool = False, anew: bool = False) -> Intake:
+    def begin(
+        self,
+        *,
+        brake: Brake | None = None,
+        replaying: bool = False,
+        anew: bool = False,
+        captured: str | None = None,
+    ) -> Intake:
         self.now += timedelta(hours=1)
         with self.store.writing() as connection:
             self.run = run_log.begin(connection, "import", {}, self.store.stamp())
         return self.store.intake(
-            run=self.run, source=self.source, name="a/b", zone=MOSCOW, brake=brake, replaying=replaying, anew=anew
+            run=self.run,
+            source=self.source,
+            name="a/b",
+            zone=MOSCOW,
+            brake=brake,
+            replaying=replaying,
+            anew=anew,
+            captured=captured,
         )
 
     def read(self, *batches: Batch, brake: Brake | None = None) -> Outcome:

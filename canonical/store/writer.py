@@ -179,7 +179,8 @@ class BatchWriter:
         other: list[Arrival] = []
         arrivals_by = {a.record.key: a for a in arrivals}
         if self.state.ages is not None:
-            self.state.ages.look_up(self.connection, entity, sorted(known))
+            standing = known.keys() - self.state.fresh[entity]  # where what is new lies is asked last: it may yet move
+            self.state.ages.look_up(self.connection, entity, sorted(standing))
         for arrival in arrivals:
             row = known.get(arrival.record.key)
             if row and ((row.removed is None and row.hash == arrival.hash) or self._is_stale(row, arrival)):

@@ -215,32 +215,35 @@ class CapturedReader(Reader):
             lesson, work = id_of(item, "lesson"), id_of(item, "work")
             if lesson in keys or work in works:
                 return True
-            return lessons is None and lesson not in captured_lessons
+            return lessons is None and (not piece.complete or lesson not in captured_lessons)
 
-        marked = cut(marks, belongs) if marks else None
+        marked = tuple(cut(a, belongs) for a in (marks, *piece.more) if a)
         said = Part((own,))
         read = own_lessons(view, said) if lessons else []
         wanted = {key for item in read if (key := key_of(item))}
         logs, noted = self._log.of(read)
-        told_all = marked is not None and noted >= wanted
+        told_all = marks is not None and noted >= wanted
         holds = {"lessons", "works"} if lessons else set()
         holds |= {"marks"} if marks or not items_of(own) else set()
-        holds |= {"attendance"} if lessons and noted >= wanted and not piece.divided else set()
+        holds |= {"attendance"} if lessons and noted >= wanted and not piece.apart else set()
+
+        known = {pair for pair in (*self.courses, *self.teachers) if pair[0] == group}
+        courses = [course_key(group, piece.subject)] if piece.subject else []
+        if piece.apart:
+            courses = sorted(course_key(*pair) for pair in known if pair[1] not in piece.apart)
 
         def make() -> Batch:
-            batch = journal_batch(view, said, Part((marked,) if marked else ()), Part(tuple(logs)), days)
+            batch = journal_batch(view, said, Part(marked), Part(tuple(logs)), days)
             if not told_all:
                 batch.blocks = [(o, [_unless_planned(r) for r in records]) for o, records in batch.blocks]
             batch.scopes = [s for s in batch.scopes if piece.complete and s.entity in holds]
-            if piece.subject:
-                course = course_key(group, piece.subject)
-                scopes = dict.fromkeys(replace(s, selector=Selector.COURSE, selector_key=course) for s in batch.scopes)
-                batch.scopes = [*scopes]
+            if piece.subject or piece.apart:
+                batch.scopes = _by_course(batch.scopes, group, courses, alone=piece.subject is not None)
             if piece.complete and lessons and "attendance" not in holds:
                 batch.covers(*(Scope("attendance", Selector.LESSON, key) for key in sorted(noted & wanted)))
             return batch
 
-        return Reading([a for a in (lessons, marks, *logs) if a], make)
+        return Reading([a for a in (lessons, marks, *piece.more, *logs) if a], make)
 
     def _loose_log(self, loose: Loose) -> Reading:
         """Entries of the log for lessons that were not captured, which may wait for them."""
@@ -253,6 +256,13 @@ class CapturedReader(Reader):
             return batch
 
         return Reading(list(loose.answers), make)
+
+
+def _by_course(scopes: Sequence[Scope], group: str, courses: Sequence[str], *, alone: bool) -> list[Scope]:
+    """What is complete of these courses of a group; `alone`: of its subgroups nothing is."""
+    found = [s for s in scopes if s.selector_key != group and not alone]
+    own = [s for s in scopes if s.selector_key == group]
+    return found + [replace(s, selector=Selector.COURSE, selector_key=course) for s in own for course in courses]
 
 
 def _empty(answer: Answer) -> Answer:

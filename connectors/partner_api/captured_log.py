@@ -1,7 +1,8 @@
 """The attendance log of a browser's capture, which pages ask for by lessons, by a group's subject, or by a pupil.
 
 One lesson may stand in answers of all three kinds. The newest that was asked for the lesson or for its course tells of all
-pupils; a newer one that was asked for a pupil tells of that pupil.
+pupils; a newer one that was asked for a pupil tells of that pupil. Others give entries, but are complete for nothing: an
+answer about a class holds some of its subgroups' lessons too (facts, section 5.6), and one may have been narrowed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -40,7 +41,9 @@ class CapturedLog:
         self, captured: Captured, *, is_of_school: Callable[[str], bool], pupils: AbstractSet[str] | None
     ) -> None:
         self._captured = captured
-        self._of_lessons = captured.every("get /v2/lesson-log-entries")
+        of_lessons = captured.every("get /v2/lesson-log-entries")
+        self._of_lessons = [k for k in of_lessons if not k.asked.others]
+        self._narrowed = [k for k in of_lessons if k.asked.others]
         self._by_lesson = {lesson: k for k in self._of_lessons for lesson in k.asked.chosen.get("lessons", ())}
         self._by_course: dict[Pair, list[Kept]] = defaultdict(list)
         for kept in captured.every("get /v2/lesson-log-entries/group/[0-9]+"):
@@ -52,7 +55,7 @@ class CapturedLog:
             person = kept.asked.place.split("/")[3]
             if pupils is None or person in pupils:
                 self._by_person[person].append(kept)
-        self._read: set[str] = set()
+        self._read: dict[str, tuple[date | None, Kept | None]] = {}
 
     # -- lessons that were captured ------------------------------------------------------------------------------
 
@@ -64,12 +67,14 @@ class CapturedLog:
             key = key_of(item)
             if key is None:
                 continue
-            self._read.add(key)
+            day = day_of(item.get("date"))
             whole = self._whole_of(key, item)
+            self._read[key] = day, whole
+            pupils = ((person, self._of_pupil(person, day)) for person in self._by_person)
             newer = {
                 person: kept
-                for person, kept in self._of_pupils(item).items()
-                if whole is None or (whole.at, whole.order) < (kept.at, kept.order)
+                for person, kept in pupils
+                if kept is not None and (whole is None or _age(whole) < _age(kept))
             }
             if whole is not None:
                 told.add(key)
@@ -85,14 +90,14 @@ class CapturedLog:
     def _whole_of(self, key: str, lesson: Any) -> Kept | None:
         """The newest answer that tells of all pupils of a lesson."""
         course = (id_of(lesson, "group") or "", key_of(lesson.get("subject")) or "")
-        asked = [k for k in self._by_course.get(course, ()) if _holds(k, lesson)]
+        day = day_of(lesson.get("date"))
+        asked = [k for k in self._by_course.get(course, ()) if _holds(k, day)]
         found = [*asked, *([self._by_lesson[key]] if key in self._by_lesson else [])]
-        return max(found, key=lambda k: (k.at, k.order), default=None)
+        return max(found, key=_age, default=None)
 
-    def _of_pupils(self, lesson: Any) -> dict[str, Kept]:
-        """The newest answer about each pupil that has the day of a lesson."""
-        found = {person: [k for k in some if _holds(k, lesson)] for person, some in self._by_person.items()}
-        return {person: some[-1] for person, some in found.items() if some}
+    def _of_pupil(self, person: str, day: date | None) -> Kept | None:
+        """The newest answer about a pupil that has all of a day."""
+        return next((k for k in reversed(self._by_person.get(person, ())) if _holds(k, day)), None)
 
     # -- other lessons -------------------------------------------------------------------------------------------
 
@@ -105,7 +110,7 @@ class CapturedLog:
             [a for k in lessons if entries_of(a := self._others(k))],
             [Scope("attendance", Selector.LESSON, n) for n in rest],
         )
-        parts: list[tuple[Kept, str, Selector, str]] = []
+        parts: list[tuple[Kept, str, Selector, str]] = [(k, "of lessons", Selector.LESSON, "") for k in self._narrowed]
         for (group, subject), some in self._by_course.items():
             key = course_key(group, subject)
             parts += [(k, f"{group} {subject}", Selector.COURSE, key) for k in _standing(some)]
@@ -113,7 +118,7 @@ class CapturedLog:
             parts += [(k, f"of pupil {person}", Selector.PERSON, person) for k in _standing(some)]
         if of_lessons.answers or of_lessons.scopes:
             yield of_lessons
-        for kept, what, selector, key in sorted(parts, key=lambda p: (p[0].at, p[0].order)):
+        for kept, what, selector, key in sorted(parts, key=lambda p: _age(p[0])):
             since, until = (d.isoformat() for d in (kept.asked.days.start, kept.asked.days.end))
             whole, answer = _is_whole(kept), self._others(kept)
             name = f"attendance log {what} {since} {until}{'' if whole else f' {kept.order}'}"
@@ -122,12 +127,16 @@ class CapturedLog:
                 yield Loose(name, [answer], scopes)
 
     def _others(self, kept: Kept) -> Answer:
-        """What an answer says of lessons that were not captured, and that no newer answer was asked for by themselves."""
+        """What an answer says that neither a newer one tells nor captured lessons have been given from it."""
 
         def is_loose(entry: Any) -> bool:
             lesson = id_of(entry, "lesson") or ""
-            alone = self._by_lesson.get(lesson)
-            return lesson not in self._read and (alone is None or (alone.at, alone.order) <= (kept.at, kept.order))
+            if lesson not in self._read:
+                alone = self._by_lesson.get(lesson)
+                return alone is None or _age(alone) <= _age(kept)
+            day, whole = self._read[lesson]
+            of_pupil = self._of_pupil(id_of(entry, "person") or "", day)
+            return all(k is None or _age(k) < _age(kept) for k in (whole, of_pupil))
 
         return cut(self._captured.take(kept), is_loose, "logEntries")
 
@@ -138,14 +147,18 @@ def _is_of(without: Mapping[str, frozenset[str]], entry: Any) -> bool:
     return lesson in without and id_of(entry, "person") not in without[lesson]
 
 
+def _age(kept: Kept) -> tuple[datetime, int]:
+    return kept.at, kept.order
+
+
 def _is_whole(kept: Kept) -> bool:
     """Whether an answer has all of the days that it was asked for."""
     days = kept.asked.days
     return not kept.asked.others and days.start > date.min and days.end < date.max
 
 
-def _holds(kept: Kept, lesson: Any) -> bool:
-    day = day_of(lesson.get("date"))
+def _holds(kept: Kept, day: date | None) -> bool:
+    """Whether an answer has all of a day."""
     return day is not None and _is_whole(kept) and kept.asked.days.start <= day <= kept.asked.days.end
 
 

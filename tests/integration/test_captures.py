@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from canonical.cleaning import clean
-from canonical.entities import ENTITIES, Attendance, entity_of
+from canonical.entities import ENTITIES, Attendance, Group, entity_of
 from connectors.archive import NoArchive
 from connectors.asurso.school.signin import hashed
 from connectors.captures import Capture
@@ -694,3 +694,176 @@ def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
     place.json("replay", status=None)
     assert place.json("verify")["ok"]
     assert place.export() == kept, "what was captured can be read again from the archive"
+
+
+# -- subgroups, and answers that may be narrowed ---------------------------------------------------------------------
+
+
+def classes_of(standin: StandIn, groups: list[str]) -> list[str]:
+    kinds = {r.key: r.kind for r in standin.truth() if isinstance(r, Group)}
+    return [g for g in groups if kinds[g] != "subgroup"]
+
+
+@pytest.mark.parametrize("asked", ["in full", "narrowed", "without days"])
+def test_the_log_of_a_class_tells_of_its_subgroups_lessons_too(asked: str) -> None:
+    bench = Bench("dnevnik")
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    for group in classes_of(standin, lists_of_dnevnik(browser, standin.remote_id)):
+        lessons_of_dnevnik(browser, group, with_log=False)
+        marks_of_dnevnik(browser, group)
+        for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
+            for since, until in HALVES:
+                days = {"from": f"{since}T00:00:00", "to": f"{until}T23:59:59"}
+                more = {"limit": "1000"} if asked == "narrowed" else {}
+                browser.ask(f"/v2/lesson-log-entries/group/{group}", {"subject": subject["id_str"], **days, **more})
+                if asked == "without days":
+                    url = browser.entries[-1]["request"]["url"]
+                    browser.entries[-1]["request"]["url"] = url.partition("&from=")[0]
+                    assert "from=" not in browser.entries[-1]["request"]["url"]
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    truth, got = attendance_of(standin), trial.got.records
+    groups = {k: got["groups"][got["courses"][lesson.course].group] for k, lesson in got["lessons"].items()}
+    assert any(groups[a.lesson].kind == "subgroup" for a in truth.values())
+    assert len(got["attendance"]) == len(truth) or asked == "without days"  # there the latest half hides the other
+    assert got["attendance"].items() <= truth.items()
+    assert any(groups[a.lesson].kind == "subgroup" for a in got["attendance"].values())
+    held = {(groups[k], got["lessons"][k].date) for k in got["lessons"]}
+    complete = covered(trial, "attendance")
+    of_subgroups = [(g.key, day) for g, day in held if g.kind == "subgroup"]
+    assert not [g for g, a, b in complete if any(g == group and a <= day <= b for group, day in of_subgroups)]
+    courses = {k for k, *_ in complete if k in got["courses"]}
+    assert not [c for c in courses if got["groups"][got["courses"][c].group].kind == "subgroup"]
+    assert bool(courses) == (asked == "in full")
+
+
+def test_an_older_narrowed_log_brings_nothing_back() -> None:
+    bench = Bench("dnevnik")
+    school = bench.place()
+    standin = bench.standin(school)
+    browser = signed_in_dnevnik(standin)
+    groups = lists_of_dnevnik(browser, standin.remote_id)
+    for group in groups:
+        lessons_of_dnevnik(browser, group, with_log=False)
+        marks_of_dnevnik(browser, group)
+        for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
+            asked = {"subject": subject["id_str"], "from": f"{SINCE}", "to": f"{UNTIL}", "limit": "1000"}
+            browser.ask(f"/v2/lesson-log-entries/group/{group}", asked)
+    first, *_ = school.absences
+    del school.absences[first]
+    school.touched()
+    for group in groups:
+        lessons_of_dnevnik(browser, group)
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.got.records["attendance"] == attendance_of(standin)
+
+
+def test_newer_marks_of_one_subject_let_those_of_subgroups_stand() -> None:
+    bench = Bench("dnevnik")
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    classes = classes_of(standin, lists_of_dnevnik(browser, standin.remote_id))
+    for group in classes:
+        lessons_of_dnevnik(browser, group, with_log=False)
+        marks_of_dnevnik(browser, group)
+    records = {e: {r.key: r for r in standin.truth() if entity_of(r) == e} for e in ("works", "courses")}
+    with captured_in(bench.product, browser.entries) as capture:
+        before = bench.read(bench.standin(), capture=capture).got.records
+    changed = set()
+    for group in classes:
+        for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
+            for since, until in HALVES:
+                browser.ask(f"/v2/edu-groups/{group}/subjects/{subject['id_str']}/marks/{since}/{until}")
+                content = browser.entries[-1]["response"]["content"]
+                kept = []
+                for mark in json.loads(content["text"] or "[]"):
+                    work = records["works"].get(str(mark.get("work_str") or mark.get("work")))
+                    if work is None or records["courses"][work.course].group == group:
+                        kept.append(mark)
+                    elif not changed:
+                        mark["value"] = mark["textValue"] = "1"
+                        changed.add(str(mark.get("id_str") or mark["id"]))
+                        kept.append(mark)
+                content["text"] = json.dumps(kept)
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    after = trial.got.records
+    assert after["marks"].keys() == before["marks"].keys()
+    assert {k for k, mark in after["marks"].items() if mark != before["marks"][k]} == changed
+    assert len(changed) == 1, "a newer mark of a subgroup is taken"
+    assert after["lessons"].keys() == before["lessons"].keys()
+
+
+def test_lessons_and_marks_of_one_subject_among_those_of_the_whole_are_not_all_of_the_group() -> None:
+    bench = Bench("dnevnik")
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    group, *_ = lists_of_dnevnik(browser, standin.remote_id)
+    subject = None
+    for what in ("lessons", "marks"):
+        said = browser.ask(f"/v2/edu-groups/{group}/{what}/2026-10-05/2026-10-11")
+        subject = subject or said[0]["subject"]["id_str"]
+        browser.entries[-1]["request"]["url"] += f"?subject={subject}"
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.got.records["lessons"]
+    assert trial.got.records["marks"]
+    assert not {s.entity for _, b in trial.got.batches for s in b.scopes} & {"lessons", "works", "marks", "attendance"}
+
+
+def test_a_whole_claims_nothing_of_a_subject_that_is_read_by_itself() -> None:
+    bench = Bench("dnevnik")
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    group, *_ = lists_of_dnevnik(browser, standin.remote_id)
+    days = "2026-10-05/2026-10-11"
+    said = browser.ask(f"/v2/edu-groups/{group}/lessons/{days}")
+    browser.ask(f"/v2/edu-groups/{group}/marks/{days}")
+    subject = next(x["subject"]["id_str"] for x in said if str(x.get("group_str") or x["group"]) == group)
+    browser.ask(f"/v2/edu-groups/{group}/subjects/{subject}/lessons/{days}")
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    claims = {
+        name: {(s.selector.value, s.selector_key) for s in b.scopes if s.entity == "lessons"}
+        for name, b in trial.got.batches
+    }
+    course = next(k for k, c in trial.got.records["courses"].items() if (c.group, c.subject) == (group, subject))
+    (whole,) = [c for name, c in claims.items() if name == f"lessons {group} 2026-10-05 2026-10-11"]
+    (alone,) = [c for name, c in claims.items() if name == f"lessons {group} {subject} 2026-10-05 2026-10-11"]
+    assert alone == {("course", course)}
+    assert not whole & {("course", course), ("group", group)}
+    read = {lesson.course for lesson in trial.got.records["lessons"].values()}
+    of_group = {c for c in read if trial.got.records["courses"][c].group == group}
+    assert {("course", c) for c in of_group - {course}} <= whole
+
+
+def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks() -> None:
+    bench = Bench("dnevnik")
+    school = bench.place()
+    standin = bench.standin(school)
+    browser = signed_in_dnevnik(standin)
+    groups = lists_of_dnevnik(browser, standin.remote_id)
+    lists = len(browser.entries)
+    for group in groups:
+        lessons_of_dnevnik(browser, group, with_log=False)
+        marks_of_dnevnik(browser, group)
+    for entry in browser.entries[lists:]:
+        entry["request"]["url"] += "?limit=1000"
+    mark, *_ = school.marks
+    del school.marks[mark]
+    lesson = next(x for c in school.courses for x in school.lessons_of([c]) if not school.works_of(x.id))
+    for key in [k for k, row in school.absences.items() if row.lesson == lesson.id]:
+        del school.absences[key]
+    del school.lessons[lesson.id]
+    school.touched()
+    for group in groups:
+        lessons_of_dnevnik(browser, group)
+        marks_of_dnevnik(browser, group)
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    shown = {(e, k) for e in ("lessons", "marks") for k in trial.got.records[e]}
+    truth = {(entity_of(r), r.key) for r in standin.truth()}
+    assert {e for e, _ in shown} == {"lessons", "marks"}
+    assert shown <= truth

@@ -71,6 +71,22 @@ def test_it_is_the_latest_complete_reading_in_which_the_row_lay(desk: Desk) -> N
         assert own.confirmed(connection, "marks", "m10") == micros_of(first.isoformat()), "of earlier runs"
 
 
+def test_what_is_new_may_move_within_its_run(desk: Desk) -> None:
+    first = batch(CLASS)
+    first.covers(Scope("lessons", Selector.COURSE, "c", Axis.LESSON_DATE, "2026-09-01", "2026-09-30"))
+    desk.read(first)
+    older, newer = (desk.now - timedelta(days=n) for n in (2, 1))
+    intake = desk.begin(captured=older.isoformat())
+    for at, day in ((older, "2026-09-15"), (newer, "2026-10-15")):
+        one = Batch(whole=False)
+        one.add([Lesson(key="k", course="c", date=day)], Origin("HAR GET /lessons", "0" * 64, 1, at.isoformat()))
+        intake.commit(f"of {day}", one)
+    intake.finish()
+    moved = desk.rows("lessons")["k"]
+    assert isinstance(moved, Lesson)
+    assert moved.date == "2026-10-15", "the complete reading was not of this day"
+
+
 def test_memory_does_not_grow_with_the_source(tmp_path_factory: pytest.TempPathFactory) -> None:
     peaks = []
     for number in (500, 3_000):
