@@ -171,11 +171,16 @@ class ScheduleSettings(_Table):
         return self
 
     @property
-    def arguments(self) -> dict[str, str]:
+    def arguments(self) -> dict[str, str | bool]:
         """What the job is told besides the institution."""
         if self.report is None:
             return {}
-        return {"report": self.report, "format": self.format, "folder": self.folder}
+        return {
+            "report": self.report,
+            "format": self.format,
+            "folder": self.folder,
+            "consolidated": self.consolidated,
+        }
 
 
 class Settings(_Table):

@@ -18,7 +18,7 @@ from canonical.store.engine import reading, writing
 from canonical.store.keyset import KeySet
 from canonical.store.leases import Lease
 from canonical.store.pieces import PIECE, alone, each, pieces
-from canonical.tables import ANSWERS, BATCHES, HISTORY, QUARANTINE, ROWS, RUNS, SOURCES
+from canonical.tables import ANSWERS, BATCHES, HISTORY, QUARANTINE, ROWS, RUNS, SOURCES, UNITS
 
 Ids = NDArray[np.int64]
 
@@ -38,6 +38,8 @@ class Marked:
         self._bits = np.zeros(last // 8 + 1, dtype=np.uint8)
 
     def add(self, ids: Ids) -> None:
+        """Marks these, save what has come since."""
+        ids = ids[ids >> 3 < len(self._bits)]
         np.bitwise_or.at(self._bits, ids >> 3, (1 << (ids & 7)).astype(np.uint8))
 
     def are(self, ids: Ids) -> NDArray[np.bool_]:
@@ -75,6 +77,11 @@ def forget_outdated(engine: Engine, first_run: int, marked: Marked | None) -> in
     return done
 
 
+def settled() -> ColumnElement[bool]:
+    """The entries of the quarantine that are released or gone."""
+    return or_(QUARANTINE.c.state == "released", QUARANTINE.c.state == "gone")
+
+
 def _delete(engine: Engine, ids: Ids, seen: int) -> int:
     """Deletes answers, save those of sources that have been replayed, or read from captures, since the batch `seen`."""
     b = BATCHES.c
@@ -95,7 +102,8 @@ class _Answer(NamedTuple):
 def forget_lost(engine: Engine, is_lost: Callable[[str], bool], marked: Marked | None) -> int:
     """Deletes answers whose bodies (SHA-256) are lost; rows, versions and entries do not lead to them any more.
 
-    With `marked` they are marked instead, if they are not yet.
+    With `marked` they are marked instead, if they are not yet. `is_lost` is asked once more while nobody imports the source: a
+    body may have come anew meanwhile.
 
     Raises:
         BusyError: one of their sources is being imported.
@@ -114,16 +122,27 @@ def forget_lost(engine: Engine, is_lost: Callable[[str], bool], marked: Marked |
             done += len(new)
             continue
         for source in np.unique(lost[:, 0]).tolist():
-            done += _forget(engine, source, lost[lost[:, 0] == source, 1])
+            done += _forget(engine, source, lost[lost[:, 0] == source, 1], is_lost)
     return done
 
 
-def _forget(engine: Engine, source: int, ids: Ids) -> int:
-    """Deletes answers of a source while nobody imports it, who might come upon them again."""
+def _forget(engine: Engine, source: int, ids: Ids, is_lost: Callable[[str], bool]) -> int:
+    """Deletes answers of a source that are still lost while nobody imports it, who might come upon them again.
+
+    No unit of the source is taken as read any more: the next import records the answers to all of them.
+    """
     with writing(engine) as connection:
         key = connection.execute(select(SOURCES.c.key).where(SOURCES.c.id == source)).scalar_one()
         lease = Lease.take(connection, f"import {key}")
     try:
+        ids = _still_lost(engine, source, ids, is_lost)
+        if not len(ids):
+            return 0
+        read = (UNITS.c.source == source, UNITS.c.digest != "")
+        for units in pieces(engine, UNITS, read, [UNITS.c.unit]):
+            with writing(engine) as connection:
+                lease.hold(connection)
+                each(connection, update(UNITS).where(*read).values(digest=""), [UNITS.c.unit], units)
         for table in (*ROWS.values(), HISTORY, QUARANTINE):
             _lead_away(engine, table, ids, source, lease)
         for some in _chunked(ids):
@@ -136,25 +155,38 @@ def _forget(engine: Engine, source: int, ids: Ids) -> int:
     return len(ids)
 
 
+def _still_lost(engine: Engine, source: int, ids: Ids, is_lost: Callable[[str], bool]) -> Ids:
+    a = ANSWERS.c
+    among = (a.source == source, a.id.between(int(ids[0]), int(ids[-1])))
+    found: list[int] = []
+    for some in pieces(engine, ANSWERS, among, more=(a.sha256,)):
+        asked = np.isin(np.array([row[0] for row in some], dtype=np.int64), ids).tolist()
+        found += [number for (number, sha256), there in zip(some, asked, strict=True) if there and is_lost(sha256)]
+    return np.array(found, dtype=np.int64)
+
+
 def _lead_away(engine: Engine, table: Table, ids: Ids, source: int | None = None, lease: Lease | None = None) -> None:
-    """Lets nothing in a table lead to these answers any more."""
+    """Lets nothing in a table lead to these answers any more.
+
+    Without a lease others import meanwhile: entries of the quarantine that they open again are left, and they do not do so
+    while a piece of them is changed, each in another order.
+    """
     key = list(table.primary_key.columns)
-    where: list[ColumnElement[bool]] = [table.c.origin.between(int(ids[0]), int(ids[-1]))]
-    if source is not None:
-        where.append(table.c.source == source)
+    beside = lease is None and table is QUARANTINE
+    conditions = [settled()] if beside else [] if source is None else [table.c.source == source]
     rest = [c for c in key if source is None or c.name != "source"]
-    for some in pieces(engine, table, where, rest, more=(table.c.origin,)):
+    led_there = table.c.origin.between(int(ids[0]), int(ids[-1]))
+    for some in pieces(engine, table, [led_there, *conditions], rest, more=(table.c.origin,)):
         led = np.isin(np.array([row[-1] for row in some], dtype=np.int64), ids)
         rows = [row for row, there in zip(some, led.tolist(), strict=True) if there]
         if not rows:
             continue
         with writing(engine) as connection:
+            if beside:
+                alone(connection)
             if lease:
                 lease.hold(connection)
-            change = update(table).values(origin=None)
-            if source is not None:
-                change = change.where(table.c.source == source)
-            each(connection, change, [*rest, table.c.origin], rows)
+            each(connection, update(table).where(*conditions).values(origin=None), [*rest, table.c.origin], rows)
 
 
 def _needed(connection: Connection, low: int, high: int) -> Ids:

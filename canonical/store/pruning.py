@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, exists,
 
 from canonical.entities import ENTITIES
 from canonical.store.engine import reading, writing
-from canonical.store.forgetting import Marked, forget_outdated
+from canonical.store.forgetting import Marked, forget_outdated, settled
 from canonical.store.intake import micros
 from canonical.store.jobs import OPEN
 from canonical.store.notes import HISTORY_FROM, note, set_note
@@ -73,9 +73,8 @@ def prune(engine: Engine, limits: Limits, marked: Marked | None = None) -> Prune
         ends = _ends(connection, limits)
     trial = marked is not None
     versions = _prune_history(engine, limits.history, ends.history, trial=trial) if limits.history else 0
-    q = QUARANTINE.c
-    settled = (or_(q.state == "released", q.state == "gone"), q.last_run < ends.raw)
-    quarantine = _delete(engine, QUARANTINE, settled, trial=trial)
+    old = (settled(), QUARANTINE.c.last_run < ends.raw)
+    quarantine = _delete(engine, QUARANTINE, old, trial=trial, before=alone)
     answers = forget_outdated(engine, ends.raw, marked)
     ledger = _fold(engine, ends.runs, trial=trial)
     drift = _delete(engine, DRIFT, [DRIFT.c.run < ends.runs], trial=trial)
@@ -121,15 +120,17 @@ def _delete(
     key: Sequence[ColumnElement[object]] | None = None,
     *,
     trial: bool,
+    before: Callable[[Connection], None] = lambda _: None,
     beside: Callable[[Connection], None] = lambda _: None,
 ) -> int:
-    """Deletes rows piece by piece, with what is to be done in the same transaction; says how many there were."""
+    """Deletes rows piece by piece, with what is to be done in the same transaction, first or last; says how many there were."""
     done = 0
     for some in pieces(engine, table, conditions, key):
         if trial:
             done += len(some)
             continue
         with writing(engine) as connection:
+            before(connection)
             done += each(connection, delete(table).where(*conditions), key or list(table.primary_key.columns), some)
             beside(connection)
     return done

@@ -15,7 +15,7 @@ from connectors.archive import FolderArchive
 from connectors.errors import DamagedAnswerError
 
 _REMEMBERED: Final = 50_000
-"""Bodies that need not be read again where they come again as the answer to something else."""
+"""Sound bodies that need not be read again where they come again as the answer to something else."""
 
 
 def prune(store: Store, archive: FolderArchive | None, limits: Limits, *, lost: bool, trial: bool) -> dict[str, Any]:
@@ -49,9 +49,12 @@ def _is_lost(archive: FolderArchive, *, trial: bool) -> Callable[[str], bool]:
     """Says whether a body is not there, or is damaged; what is damaged goes, so that it can come anew."""
 
     @lru_cache(_REMEMBERED)
+    def read(sha256: str) -> None:  # what is lost is not remembered: it may come anew
+        archive.get(sha256)
+
     def look(sha256: str) -> bool:
         try:
-            archive.get(sha256)
+            read(sha256)
         except KeyError:
             return True
         except DamagedAnswerError:

@@ -314,7 +314,7 @@ class Runner:
         except NothingSuchError as error:
             raise _Failed("usage", str(error)) from None
         folder = self.work.root / asked["folder"]
-        if job.institution in self.wards:
+        if not asked["consolidated"]:
             folder /= job.institution
         body = formats()[asked["format"]].write(made)
         private_folder(folder)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy import Connection
 
 from canonical.store import Store, micros, schedules, sources
@@ -35,9 +36,9 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """Changes with what is done, for whom and when, so that a changed schedule is a new one."""
-        what = self.arguments.get("report")
-        return " ".join([self.job, *([what] if what else []), self.institution, self.cron, self.zone.key])
+        """Changes with what is done, for whom and when, so that a changed schedule is a new one, and no two are one."""
+        how = msgspec.json.encode(dict(self.arguments), order="sorted").decode()
+        return " ".join([self.job, self.institution, self.cron, self.zone.key, *([how] if self.arguments else [])])
 
 
 def take_up(store: Store, plans: Sequence[Plan], now: datetime) -> None:
@@ -72,6 +73,8 @@ def tick(store: Store, wards: Mapping[str, Ward], now: datetime) -> list[int]:
         try:
             several = meant(wards, schedule.institution)
         except KeyError:  # another scheduler has a newer configuration
+            continue
+        if not several:  # all, where this scheduler's configuration has none
             continue
         ward = several[0]
         with store.writing() as connection:

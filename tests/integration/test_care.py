@@ -25,8 +25,9 @@ from canonical.entities import Mark, Person, Record
 from canonical.store import Store
 from canonical.store.leases import Lease
 from canonical.store.migrating import HEAD
-from canonical.tables import BATCHES
+from canonical.tables import ANSWERS, BATCHES
 from connectors.archive import FolderArchive
+from pipelines.care.pruning import _is_lost
 from svod.cli import care as _loaded  # noqa: F401 - a backup must begin while an import still runs
 from tests.integration.test_first_release import first_store
 from tests.servers import _postgres_binaries
@@ -418,6 +419,41 @@ def test_damage_to_the_raw_archive_is_named_and_can_be_settled(lived_here: Insta
     assert lived_here.json("prune", "--lost")["lost"] == 2
     assert lived_here.json("verify")["ok"]
     assert [b for b in bodies if b.exists()] == bodies[2:]
+
+
+def test_lost_answers_come_again_with_the_next_import(lived_here: Installation) -> None:
+    """Though the portal says what it said the last time."""
+
+    def known() -> set[str]:
+        store = Store(f"sqlite:///{lived_here.folder / 'svod.db'}")
+        with store.reading() as connection:
+            found = set(connection.execute(select(ANSWERS.c.request)).scalars())
+        store.close()
+        return found
+
+    lived_here.run("import")
+    before = known()
+    shutil.rmtree(lived_here.folder / "raw")
+    assert lived_here.json("prune", "--lost")["lost"] > len(before) > 1
+    assert known() == set()
+    lived_here.run("import")
+    assert known() == before
+    assert lived_here.json("verify")["ok"]
+    assert lived_here.json("prune", "--lost", "--dry-run")["lost"] == 0
+
+
+def test_a_lost_body_that_comes_anew_is_lost_no_more(tmp_path: Path) -> None:
+    archive = FolderArchive(tmp_path)
+    is_lost = _is_lost(archive, trial=False)
+    name = archive.put(b"a")
+    archive.path(name).unlink()
+    assert is_lost(name)
+    archive.put(b"a")
+    assert not is_lost(name)
+    archive.path(archive.put(b"b")).write_bytes(b"rotten")
+    assert is_lost(archive.put(b"b"))
+    archive.put(b"b")
+    assert not is_lost(archive.put(b"b"))
 
 
 def test_answers_from_before_there_was_an_archive_are_no_damage(tmp_path: Path, store_url: str) -> None:

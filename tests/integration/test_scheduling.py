@@ -300,6 +300,40 @@ def test_a_consolidated_report_falls_due_once_for_all_of_its_institutions(tmp_pa
     assert found == {"all": ["a", "b", "c"], "two": ["a", "b"], "one": ["c"]}
 
 
+def test_each_report_that_is_configured_falls_due_and_goes_where_it_was_asked_for(tmp_path: Path) -> None:
+    """At one hour, of one institution: in two formats, in two folders, and consolidated over that institution alone."""
+    write_folder(tmp_path / "drop", CLASS)
+    made = Installation(tmp_path)
+    for lines in (
+        'format = "csv"',
+        'format = "json"',
+        'format = "json"\nfolder = "more"',
+        'format = "json"\nconsolidated = true',
+    ):
+        made.config += f'[[schedule]]\njob = "report"\nreport = "group-progress"\ncron = "0 7 * * *"\ninstitutions = ["a"]\n{lines}\n'
+    made.institution("a").source("f", "files", layout="canonical", path="drop")
+    made.run("import")
+    made.run("scheduler", "--once")
+    assert len(made.json("status")["schedules"]) == 4
+    falls_due(made, "sqlite")
+    jobs = made.json("scheduler", "--once")["jobs"]
+    assert [made.json("jobs", "show", str(n))["state"] for n in jobs] == ["done"] * 4
+    files = [f.relative_to(tmp_path) for folder in ("reports", "more") for f in (tmp_path / folder).rglob("*.*")]
+    assert sorted((str(f.parent), f.suffix) for f in files) == [
+        ("more/a", ".json"), ("reports", ".json"), ("reports/a", ".csv"), ("reports/a", ".json")]  # fmt: skip
+
+
+def test_what_is_of_all_institutions_is_left_to_a_scheduler_that_has_some(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    together = Plan("report", "0 7 * * *", "*", MOSCOW, {"report": "group-progress"})
+    take_up(store, [together], NOW)
+    tomorrow = NOW + timedelta(days=1)
+    assert tick(store, {}, tomorrow) == []
+    assert len(tick(store, {"a": ward("a")}, tomorrow)) == 1
+    assert asked(store) == [("report * group-progress", "queued")]
+    store.close()
+
+
 def test_what_may_pass_is_tried_once_more_when_it_falls_due(
     place: Installation, store_url: str, monkeypatch: Any
 ) -> None:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert, select, text
 
 from canonical.batch import CAPTURED_UNIT, Batch, Origin
 from canonical.coverage import Scope
 from canonical.entities import Mark
-from canonical.store import BusyError, Store, forgetting
+from canonical.store import BusyError, Store, forgetting, pruning
 from canonical.store import jobs as job_rows
 from canonical.store import runs as run_log
 from canonical.store.checking import check_store
 from canonical.store.damage import Findings
-from canonical.store.forgetting import Bodies, Marked, forget_lost
+from canonical.store.forgetting import Bodies, Marked, forget_lost, forget_outdated
 from canonical.store.leases import Lease
+from canonical.store.pieces import pieces
 from canonical.store.pruning import Limits, prune
-from canonical.tables import ANSWERS, BATCHES, DRIFT, HISTORY, JOBS, LEDGER, META, QUARANTINE, ROWS, RUNS
+from canonical.tables import ANSWERS, BATCHES, DRIFT, HISTORY, JOBS, LEDGER, META, QUARANTINE, ROWS, RUNS, UNITS
 from tests.faults.killing import killed_at
 from tests.stores import CLASS, Desk
 
@@ -189,6 +193,85 @@ def test_what_a_replay_comes_upon_meanwhile_stays(store_url: str) -> None:
     desk.store.close()
 
 
+def test_an_entry_that_a_replay_opens_again_meanwhile_keeps_its_origin(store_url: str) -> None:
+    desk = lived(store_url)
+    q = QUARANTINE.c
+    lead_away = forgetting._lead_away
+
+    def meanwhile(engine: Any, table: Any, *args: Any) -> None:
+        if table is QUARANTINE:
+            with desk.store.writing() as connection:
+                connection.execute(insert(BATCHES).values(run=6, source=1, unit=f"{CAPTURED_UNIT}x", at=10**18))
+                connection.execute(QUARANTINE.update().where(q.key == "lost2").values(state="open"))
+        lead_away(engine, table, *args)
+
+    with mock.patch("canonical.store.forgetting._lead_away", meanwhile):
+        assert forget_outdated(desk.store.engine, 5, None) == 0
+    with desk.store.reading() as connection:
+        led = {row.key for row in connection.execute(select(q.key).where(q.origin.is_not(None)))}
+    assert led == {"lost2", "lost5", "lost6"}
+    desk.store.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [
+        ("pruning", lambda desk: pruning.prune(desk.store.engine, limits(desk))),
+        ("forgetting", lambda desk: forget_outdated(desk.store.engine, 5, None)),
+    ],
+    ids=["settled entries go", "settled entries lead to nothing"],
+)
+def test_an_import_that_opens_entries_in_its_own_order_is_waited_for(
+    postgres_url: str, module: str, call: Callable[[Desk], Any]
+) -> None:
+    desk = lived(postgres_url)
+    q = QUARANTINE.c
+    began = threading.Event()
+    ended: list[bool] = []
+
+    def opens() -> None:
+        reopened = QUARANTINE.update().values(state="open")
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with desk.store.writing() as connection:
+            connection.execute(insert(BATCHES).values(run=6, source=1, unit="unit 0", at=10**18))
+            connection.execute(reopened.where(q.key == "lost2"))
+            began.set()
+            until = time.monotonic() + 10
+            while time.monotonic() < until and not connection.execute(waits).scalar():
+                time.sleep(0.01)
+            connection.execute(reopened.where(q.key == "lost1"))
+        ended.append(True)
+
+    other = threading.Thread(target=opens)
+
+    def meanwhile(engine: Any, table: Any, *args: Any, **more: Any) -> Iterator[Sequence[Any]]:
+        for some in pieces(engine, table, *args, **more):
+            if table is QUARANTINE and not began.is_set():
+                other.start()
+                assert began.wait(10)
+            yield some
+
+    with mock.patch(f"canonical.store.{module}.pieces", meanwhile):
+        call(desk)
+    other.join()
+    assert ended == [True]
+    with desk.store.reading() as connection:
+        opened = connection.execute(select(q.key).where(q.state == "open", q.origin.is_not(None)).order_by(q.key))
+        assert list(opened.scalars()) == ["lost1", "lost2", "lost6"]
+    desk.store.close()
+
+
+def test_what_has_come_since_is_not_marked(tmp_path: Path) -> None:
+    desk = lived(f"sqlite:///{tmp_path / 'svod.db'}")
+    with desk.store.reading() as connection:
+        last = max(connection.execute(select(ANSWERS.c.id)).scalars())
+    marked = Marked(desk.store.engine)
+    ids = np.array([1, last, last + 8, last + 8_000])
+    marked.add(ids)
+    assert marked.are(ids).tolist() == [True, True, False, False]
+    desk.store.close()
+
+
 def test_runs_without_a_change_are_as_young_as_they_are(tmp_path: Path) -> None:
     """Nothing has been committed for long, since nothing has changed: of the last run all is kept."""
     desk = lived(f"sqlite:///{tmp_path / 'svod.db'}")
@@ -228,6 +311,48 @@ def test_lost_answers_go_while_nobody_imports_their_source(store_url: str) -> No
         bodies = Bodies(desk.store.engine, None)
         assert [bodies.hold([s]) for s in sorted({gone, *known})] == [[s != gone] for s in sorted({gone, *known})]
     assert origin is None
+    desk.store.close()
+
+
+def test_a_body_that_comes_anew_before_the_lease_is_taken_is_not_lost(store_url: str) -> None:
+    desk = lived(store_url)
+    before = contents(desk.store)
+    gone = answer(6, "mark2", 2).sha256
+    said: list[bool] = []
+
+    def is_lost(sha256: str) -> bool:
+        if sha256 != gone:
+            return False
+        said.append(not said)
+        if len(said) == 2:
+            with desk.store.writing() as connection, pytest.raises(BusyError):
+                Lease.take(connection, "import a/b")
+        return said[-1]
+
+    assert forget_lost(desk.store.engine, is_lost, None) == 0
+    assert said == [True, False]
+    assert contents(desk.store) == before
+    desk.store.close()
+
+
+def test_units_of_a_source_that_has_lost_answers_are_read_again(store_url: str) -> None:
+    desk = Desk(store_url)
+    made = Batch()
+    made.add(CLASS, answer(1, "class"))
+    intake = desk.begin()
+    for unit in ("one", "two", "three", "four"):
+        intake.commit(unit, made, digest="as it was")
+    intake.finish()
+    with small():
+        assert forget_lost(desk.store.engine, lambda _: True, None) == 1
+    with desk.store.reading() as connection:
+        assert set(connection.execute(select(UNITS.c.digest)).scalars()) == {""}
+    again = desk.begin()
+    assert not again.may_skip("one", "as it was")
+    again.commit("one", made, digest="as it was")
+    again.abandon()
+    with desk.store.reading() as connection:
+        assert list(connection.execute(select(ANSWERS.c.sha256)).scalars()) == [answer(1, "class").sha256]
     desk.store.close()
 
 
