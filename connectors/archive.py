@@ -16,7 +16,7 @@ import zstandard
 
 from canonical.batch import Origin
 from canonical.writing import private_folder
-from connectors.errors import ArchiveError, DamagedAnswerError, NotFoundError
+from connectors.errors import ArchiveError, DamagedAnswerError
 
 _DRAFT_SECONDS: Final = 24 * 60 * 60.0
 """A draft that is older was left by a process that was killed."""
@@ -59,14 +59,17 @@ def body_of(archive: Archive, origin: Origin) -> bytes:
     """What was answered once.
 
     Raises:
-        NotFoundError: it is no longer kept.
-        DamagedAnswerError: it is not what was put.
+        DamagedAnswerError: it is not there, or not what was put. To one who asks this is no word of the portal's.
 
     """
     try:
         return archive.get(origin.sha256)
     except KeyError:
-        raise NotFoundError(f"{origin.request}: its answer {origin.sha256} is no longer in the raw archive") from None
+        what = origin.request.partition("?")[0]
+        raise DamagedAnswerError(
+            f"{what}: its answer {origin.sha256} is no longer in the raw archive; put the file back from a backup, or import "
+            "again with --full"
+        ) from None
 
 
 def digest(body: bytes) -> str:

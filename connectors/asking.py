@@ -20,19 +20,21 @@ async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
     Waits for all of them before it raises the error of one, first what the source cannot go on after: an ask that is given
     up midway may be renewing the sign-in, and a new token that is lost on the way cannot be had again.
     """
-    given: list[T] = []
-    errors: list[BaseException] = []
-    for one in await asyncio.gather(*asks, return_exceptions=True):
-        if isinstance(one, BaseException):
-            errors.append(one)
-        else:
-            given.append(one)
-    if errors:
+    settled = await asyncio.gather(*(_settled(ask) for ask in asks))
+    if errors := [error for _, error in settled if error is not None]:
         raise min(errors, key=_weight)
-    return given
+    return [value for values, _ in settled for value in values]
 
 
-def _weight(error: BaseException) -> int:
+async def _settled(ask: Awaitable[T]) -> tuple[tuple[T, ...], Exception | None]:
+    """What an ask gives, which may be an error that it has caught itself; or the error that it ends with."""
+    try:
+        return (await ask,), None
+    except Exception as error:  # noqa: BLE001 - raised again when all have ended
+        return (), error
+
+
+def _weight(error: Exception) -> int:
     """The less, the more it ends: 0 for a fault of our own, 1 for what ends the source, 2 for what leaves out a part."""
     if not isinstance(error, ConnectorError):
         return 0

@@ -672,6 +672,14 @@ class Network:
         self._verify = _trust(ca_bundle)
         self._extensions = {"timeout": httpx.Timeout(self._patience.read, connect=self._patience.connect).as_dict()}
         self.host = urlsplit(base_url).netloc
+        self._proxy = _proxy(self._base)
+
+    @property
+    def _whither(self) -> str:
+        """Where a connection was to lead, for messages."""
+        if self._proxy is None:
+            return f"; base_url leads to {self.host}"
+        return f"; HTTPS_PROXY or HTTP_PROXY of the environment leads to {self._proxy.url.host}:{self._proxy.url.port or 80}"
 
     @property
     def cookies(self) -> http.cookiejar.CookieJar:
@@ -694,7 +702,7 @@ class Network:
         except httpx.TimeoutException as error:
             raise UnavailableError(f"{where}: no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
-            raise UnavailableError(f"{where}: the connection failed ({_why(error)})") from None
+            raise UnavailableError(f"{where}: the connection failed ({_why(error)}){self._whither}") from None
         self._idle.append(connection)  # only now: one that was stopped midway may be taken for good
         return answer
 
@@ -714,7 +722,7 @@ class Network:
         connection = self._transport or httpx.AsyncHTTPTransport(
             verify=self._verify,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60),
-            proxy=_proxy(self._base),
+            proxy=self._proxy,
         )
         self._all.append(connection)
         return connection

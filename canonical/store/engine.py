@@ -143,16 +143,27 @@ def translated(engine: Engine) -> Iterator[None]:
         raise StoreError(f"store {place}: {first}. {_advice(first)}") from error
 
 
+_ADVICE: Final = (
+    (("disk is full", "no space"), "Free some space and run the command again: nothing of the last batch was kept."),
+    (
+        ("disk i/o",),
+        "Look at free space, quotas and limits on the size of files, then at the disk; and run the command again.",
+    ),
+    (("locked", "lock timeout"), "Another program writes to it; run the command again when that has ended."),
+    (
+        ("malformed", "not a database"),
+        "The file is damaged: put a backup in its place with `svod restore FILE --force`; `svod verify` tells how far it goes.",
+    ),
+    (("unable to open",), "Check that the folder exists and may be written to."),
+    (
+        ("connect", "closed", "terminat"),
+        "Check that the server runs and run the command again: committed batches are safe.",
+    ),
+)
+"""What to do, by what a driver's message says."""
+
+
 def _advice(message: str) -> str:
     text = message.lower()
-    if "disk is full" in text or "no space" in text:
-        return "Free some space and run the command again: nothing of the last batch was kept."
-    if "locked" in text or "lock timeout" in text:
-        return "Another program writes to it; run the command again when that has ended."
-    if "malformed" in text or "not a database" in text:
-        return "The file is damaged: see `svod verify`, and put a backup in its place with `svod restore FILE --force`."
-    if "unable to open" in text:
-        return "Check that the folder exists and may be written to."
-    if "connect" in text or "closed" in text or "terminat" in text:
-        return "Check that the server runs and run the command again: committed batches are safe."
-    return "Run the command again with -v for details: committed batches are safe."
+    fitting = (advice for words, advice in _ADVICE if any(word in text for word in words))
+    return next(fitting, "Run the command again with -v for details: committed batches are safe.")

@@ -314,7 +314,8 @@ class Runner:
         except NothingSuchError as error:
             raise _Failed("usage", str(error)) from None
         folder = self.work.root / asked["folder"]
-        if not asked["consolidated"]:
+        # a job from before this was said: what is of one institution was a report of its own
+        if not asked.get("consolidated", job.institution not in self.wards):
             folder /= job.institution
         body = formats()[asked["format"]].write(made)
         private_folder(folder)

@@ -323,6 +323,25 @@ def test_each_report_that_is_configured_falls_due_and_goes_where_it_was_asked_fo
         ("more/a", ".json"), ("reports", ".json"), ("reports/a", ".csv"), ("reports/a", ".json")]  # fmt: skip
 
 
+@pytest.mark.parametrize(("institution", "folder"), [("a", "reports/a"), ("*", "reports")])
+def test_a_report_that_was_asked_for_before_consolidated_was_said(
+    tmp_path: Path, institution: str, folder: str
+) -> None:
+    write_folder(tmp_path / "drop", CLASS)
+    made = Installation(tmp_path)
+    made.institution("a").source("f", "files", layout="canonical", path="drop")
+    made.run("import")
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}")
+    arguments = {"report": "group-progress", "format": "json", "folder": "reports"}
+    with store.writing() as connection:
+        wanted = job_rows.Wanted("report", institution, None, arguments, label="group-progress")
+        job_rows.submit(connection, wanted, store.stamp())
+    store.close()
+    made.run("scheduler", "--once")
+    (file,) = (tmp_path / "reports").rglob("*.json")
+    assert file.parent == tmp_path / folder
+
+
 def test_what_is_of_all_institutions_is_left_to_a_scheduler_that_has_some(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
     together = Plan("report", "0 7 * * *", "*", MOSCOW, {"report": "group-progress"})

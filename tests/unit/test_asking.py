@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from connectors.asking import together
+from connectors.asking import attempt, together
 from connectors.errors import AccessDeniedError, SignInNeededError
 
 
@@ -35,3 +35,14 @@ def test_all_have_ended_before_an_error_is_told_and_the_gravest_is() -> None:
             asyncio.run(go(*errors))
         assert ended[-1] == "late"
     assert asyncio.run(go()) == ["late"]
+
+
+def test_an_error_that_an_ask_gives_is_what_it_gives() -> None:
+    async def denied() -> None:
+        raise AccessDeniedError("no")
+
+    async def go() -> list[object]:
+        return await together([attempt(denied())])
+
+    (given,) = asyncio.run(go())
+    assert isinstance(given, AccessDeniedError)

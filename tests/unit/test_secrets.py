@@ -144,4 +144,4 @@ def test_of_a_library_s_exception_only_its_kind_is_told(
     error.__cause__ = cause
     with pytest.raises(UnavailableError) as caught:
         ask("fine", error)
-    assert str(caught.value) == f"GET /x: the connection failed ({says})"
+    assert str(caught.value) == f"GET /x: the connection failed ({says}); base_url leads to portal.example.invalid"
