@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from connectors.asking import attempt, together
-from connectors.errors import AccessDeniedError, SignInNeededError
+from canonical.batch import Origin
+from connectors.archive import FolderArchive, body_of
+from connectors.asking import attempt, together, unless_denied
+from connectors.errors import AccessDeniedError, DamagedAnswerError, SignInNeededError
 
 
 def test_all_have_ended_before_an_error_is_told_and_the_gravest_is() -> None:
@@ -46,3 +49,16 @@ def test_an_error_that_an_ask_gives_is_what_it_gives() -> None:
 
     (given,) = asyncio.run(go())
     assert isinstance(given, AccessDeniedError)
+
+
+def test_an_answer_that_the_archive_has_lost_is_no_refusal(tmp_path: Path) -> None:
+    """A replay would write a portal's no over good rows."""
+    archive = FolderArchive(tmp_path)
+    origin = Origin("GET /x?person=1", archive.put(b"[1]"), 3, "2026-11-20T10:00:00+00:00")
+    archive.discard(origin.sha256)
+
+    async def ask() -> bytes:
+        return body_of(archive, origin)
+
+    with pytest.raises(DamagedAnswerError, match=r"^GET /x: its answer \w+ is no longer in the raw archive"):
+        asyncio.run(unless_denied(ask()))
