@@ -148,6 +148,10 @@ def _whole() -> Any:
     return typer.main.get_command(app)
 
 
+STOPPED: Final = 130
+"""The exit status of what a person or a service manager has stopped."""
+
+
 def run(arguments: list[str]) -> int:
     """Runs one call; gives its exit status."""
     frame = Frame(json="--json" in arguments, verbose=bool({"-v", "--verbose"} & set(arguments)))
@@ -159,6 +163,8 @@ def run(arguments: list[str]) -> int:
         return _tell(frame, error)
     finally:
         frame.close()
+    if outcome == STOPPED:  # Ctrl-C, as typer gives it
+        return _tell(frame, KeyboardInterrupt())
     return outcome if isinstance(outcome, int) and outcome else frame.status
 
 
@@ -169,8 +175,7 @@ def _tell(frame: Frame, error: BaseException) -> int:
             where = getattr(getattr(error, "ctx", None), "command_path", "svod")
             frame.fail(f"{where}: {error.format_message().rstrip('.')}; see {where} --help", "usage", WRONG)
         case KeyboardInterrupt() | typer.Abort():
-            frame.complain("stopped; what had been committed stays")
-            return 130
+            frame.fail("stopped; what had been committed stays: call it again", "stopped", STOPPED)
         case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):
             mute(sys.stdout)  # whoever read it has what they wanted
         case SystemExit():

@@ -1,13 +1,17 @@
 """How the command line hears a service manager's wish to end."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from svod.cli import _stop
+from svod.cli.app import run
 
 
 @pytest.fixture
@@ -45,3 +49,17 @@ def test_without_a_running_task_it_stops_at_once(interrupt: signal.Handlers) -> 
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_what_was_stopped_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("svod.cli.frame.Frame.jobs", stop)
+    monkeypatch.chdir(tmp_path)
+    assert run(["--json", "import"]) == 130
+    said = capsys.readouterr()
+    assert json.loads(said.out)["error"]["code"] == "stopped"
+    assert said.err == "stopped; what had been committed stays: call it again\n"
