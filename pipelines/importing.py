@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from canonical.batch import CAPTURED_UNIT, Batch
-from canonical.store import Intake, LeaseLostError, MadeOf, Outcome, StoreError
+from canonical.store import BusyError, Intake, LeaseLostError, MadeOf, Outcome, StoreError
 from canonical.store import runs as run_log
 from canonical.store.leases import Lease
 from canonical.store.progress import Spent
@@ -395,7 +395,8 @@ class _Importer:
             name: getattr(self.result, name) for name in ("source", "status", "requests", "retries", "seconds", "units")
         }
         log.info("source %s: %s", self.job.key, self.result.status, extra={"run": self.run, **told})
-        if not self.replaying:
+        is_busy = self.result.error is not None and self.result.error["code"] == BusyError.code
+        if not self.replaying and not is_busy:  # whoever is at work on it tells how it is
             explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from canonical.entities import Mark, Person
 from canonical.store import Store
+from canonical.store.leases import Lease
 from canonical.tables import SOURCES
 from tests.sites import Installation, write_folder
 from tests.stores import CLASS
@@ -44,6 +45,20 @@ def test_the_second_import_changes_nothing(place: Installation) -> None:
     assert all(e["unchanged"] == e["received"] and not e["inserted"] and not e["updated"] for e in again.values())
     in_full = place.json("import", "--full")["sources"][0]["entities"]
     assert again == in_full
+
+
+def test_a_second_import_beside_one_under_way_says_nothing_of_the_source(place: Installation) -> None:
+    place.run("import")
+    store = Store(place.url)
+    with store.writing() as connection:
+        lease = Lease.take(connection, "import a/f")
+    (told,) = place.json("import", status=1)["sources"]
+    assert told["error"]["code"] == "busy"
+    (source,) = place.json("status")["sources"]
+    assert (source["state"], source["message"]) == ("ok", None)
+    with store.writing() as connection:
+        lease.give_back(connection)
+    store.close()
 
 
 def test_a_file_that_is_missing_covers_nothing_and_one_that_is_there_everything(place: Installation) -> None:
