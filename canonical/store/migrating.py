@@ -62,8 +62,8 @@ def upgrade(engine: Engine) -> None:
 
 
 def _make(connection: Connection) -> None:
-    """Makes all tables of a new store at once: what the migrations come to, in a fifth of the time."""
-    _FORM.create(connection)
+    """Makes all tables of a new store at once: what the migrations come to, sooner."""
+    _FORM.create(connection, checkfirst=True)
     METADATA.create_all(connection, checkfirst=False)
     connection.execute(insert(_FORM).values(version_num=HEAD))
 

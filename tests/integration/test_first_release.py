@@ -174,6 +174,18 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     assert "made by a newer svod (its tables are at 9999): install that version" in told["message"]
 
 
+def test_a_form_that_was_never_written_is_a_new_store(bare_url: str) -> None:
+    """As a migration tool leaves it that was stopped at once."""
+    engine = connect(bare_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+    store = Store(bare_url)
+    with store.reading() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
+    store.close()
+    engine.dispose()
+
+
 def test_two_that_start_at_once_migrate_it_once(bare_url: str) -> None:
     before = first_store(bare_url)
     program = "import sys; from canonical.store import Store; sys.stdin.readline(); Store(sys.argv[1]).close()"
