@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,7 +28,7 @@ from connectors.archive import Archive, digest
 from connectors.captured_requests import CAPTURED, Asked, Chosen, Matcher, asked_again, made_signature
 from connectors.contract import Captures, Product, Unit, failed
 from connectors.errors import CaptureError, ConnectorError, NotCapturedError
-from connectors.http import Answer, Manner, Request, Session
+from connectors.http import Answer, Exchange, Manner, Request, Session
 
 _SOME: Final = timedelta(days=8)
 
@@ -281,7 +282,10 @@ class Captured:
         for kept in reversed(capture.kept):
             self._by_place[kept.asked.place].append(kept)
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+    def ready(self, request: Request, headers: Mapping[str, str]) -> Exchange:
+        return partial(self._find, request)
+
+    async def _find(self, request: Request) -> Answer:
         """The newest good answer to a request, or to one that says the same and more.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The one module that talks HTTP.
+"""Requests to a portal, in its own manner.
 
 A `Session` sends requests in a portal's manner and gives back answers that were accepted: it holds the portal's limits,
 retries what may pass, signs in anew once when a session has expired, refuses to write, and puts every answer into the raw
@@ -11,20 +11,14 @@ import asyncio
 import contextlib
 import email.utils
 import http.cookiejar
-import ipaddress
 import logging
-import os
 import re
-import socket
-import ssl
 import time
-import urllib.request
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -48,6 +42,7 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.limits import HostLimit
+from connectors.lines import Lines, TooLargeError, check_base_url, trust, why
 from connectors.sockets import Conversation, conversation
 
 log = logging.getLogger("svod.http")
@@ -177,6 +172,10 @@ class Manner(Protocol):
         ...
 
 
+Exchange = Callable[[], Awaitable[Answer]]
+"""Sends a request and gives the answer, or raises `UnavailableError`; an offline sender that has none, `NotFoundError`."""
+
+
 class Sender(Protocol):
     """Where answers come from: the network, the raw archive, a browser's capture."""
 
@@ -185,12 +184,11 @@ class Sender(Protocol):
         """Whether nobody is there to sign in to."""
         ...
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """One exchange.
+    def ready(self, request: Request, headers: Mapping[str, str]) -> Exchange:
+        """Makes one exchange ready to be done: when its turn comes, no more time is lost than must be.
 
         Raises:
-            UnavailableError: there was no answer.
-            NotFoundError: an offline sender has none for this request.
+            SourceConfigError: a header cannot be sent.
 
         """
         ...
@@ -219,6 +217,11 @@ def common_fault(answer: Answer) -> ConnectorError | None:
     if status >= 300:
         return ExpiredError(f"{where}: sent to another page ({status})")
     return UnavailableError(f"{where}: a web page came in the place of data") if answer.is_html else None
+
+
+def _overload(answer: Answer) -> ConnectorError | None:
+    """What is wrong with an answer to signing in, which only its sender can judge otherwise."""
+    return common_fault(answer) if answer.status in {429, 433} or answer.status >= 500 else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -395,10 +398,7 @@ class Session:
         request = Request(method, path, _flat(params), json, form, headers or {}, private=True)
 
         async def once() -> Answer:
-            answer = await self._exchange(request, {})
-            if answer.status in {429, 433} or answer.status >= 500:
-                raise common_fault(answer) or UnavailableError(f"{method} {path}: the portal answers {answer.status}")
-            return answer
+            return await self._exchange(request, {}, _overload)
 
         if not again:
             return await once()
@@ -445,7 +445,7 @@ class Session:
             return None
 
     async def _ask(self, request: Request, *, json: bool, keep: Callable[[Any], Any] | None = None) -> Answer:
-        known = self._recalled(request)
+        known = self._recalled(request) if self._remembered else None
         if known is not None:
             return known
 
@@ -484,24 +484,20 @@ class Session:
         refused: int | None = None
         for _ in range(_MOST_SIGN_INS):
             signed_in = await self._sign_in(refused)
-            answer = await self._exchange(request, self._manner.headers())
-            fault = self._manner.fault(answer)
-            if not isinstance(fault, ExpiredError):
-                break
-            if self.offline:
-                raise NotFoundError(f"{request.signature}: the captured answer is a refusal")
-            if refused is not None and self._served_in < signed_in:  # signing in anew has helped nobody
-                break
-            refused = signed_in
-        if isinstance(fault, ExpiredError):
-            raise SignInNeededError(f"{fault}, and again after signing in anew")
-        if fault:
-            raise fault
-        self._served_in = max(self._served_in, signed_in)
-        await asyncio.sleep(0)  # who waits for the place sends first: this can be read while theirs is under way
-        if json and not self._archive.holds(answer.origin.sha256):
-            answer.json()  # an answer that is cut off may come whole the next time
-        return answer
+            try:
+                answer = await self._exchange(request, self._manner.headers(), self._manner.fault)
+            except ExpiredError as fault:
+                if self.offline:
+                    raise NotFoundError(f"{request.signature}: the captured answer is a refusal") from None
+                if refused is not None and self._served_in < signed_in:  # signing in anew has helped nobody
+                    raise SignInNeededError(f"{fault}, and again after signing in anew") from None
+                refused, expired = signed_in, fault
+            else:
+                self._served_in = max(self._served_in, signed_in)
+                if json and not self._archive.holds(answer.origin.sha256):
+                    answer.json()  # an answer that is cut off may come whole the next time
+                return answer
+        raise SignInNeededError(f"{expired}, and again after signing in anew")
 
     async def answers_to_others(self) -> bool:
         """Whether the portal still answers to what it answered last: then it is not down as a whole."""
@@ -509,12 +505,12 @@ class Session:
             return False
         request, json = self._last_good
         try:
-            answer = await self._exchange(request, self._manner.headers())
+            answer = await self._exchange(request, self._manner.headers(), self._manner.fault)
             if json:
                 answer.json()
-        except (UnavailableError, UnexpectedAnswerError):
+        except ConnectorError:
             return False
-        return self._manner.fault(answer) is None
+        return True
 
     async def _sign_in(self, refused: int | None = None) -> int:
         """Sees to it that there is a valid sign-in; says which one it is, so that only one caller renews it.
@@ -536,35 +532,55 @@ class Session:
                 self._times_signed_in += 1
             return self._times_signed_in
 
-    async def _exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(
+        self, request: Request, headers: Mapping[str, str], judge: Callable[[Answer], ConnectorError | None]
+    ) -> Answer:
+        """One exchange in its turn. It is judged before its place is free: who is next heeds what was answered.
+
+        Raises:
+            ConnectorError: there was no answer, or what `judge` says of it.
+
+        """
         limit, patience = self._limit, self._patience
         if limit.opens_in > _LONG:
             self._tell(limit.opens_in)
         waiting_since = time.monotonic()
-        async with limit.turn():
+        exchange = self._sender.ready(request, {**headers, **request.headers})
+
+        async def in_turn() -> Answer:
             asked_at = time.monotonic()
             self._count(requests=1, waited=asked_at - waiting_since)
             try:
-                answer = await self._send(request, {**headers, **request.headers})
+                answer = await (exchange() if self._has_answered else self._first(request, exchange))
             except UnavailableError as error:
                 self._trouble = error
                 limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
                 raise
-        self._has_answered = True
-        if answer.status >= 500:
-            self._trouble = UnavailableError(f"the portal answers {answer.status}")
-            limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
-        else:
-            limit.succeeded()
-        return answer
+            self._has_answered = True
+            if answer.status >= 500:
+                self._trouble = UnavailableError(f"the portal answers {answer.status}")
+                limit.failed(patience.longest_wait, asked_at=asked_at, patience=patience.unreachable)
+            else:
+                limit.succeeded()
+            fault = judge(answer)
+            if isinstance(fault, RateLimitedError):
+                limit.rest(patience.first_wait if fault.after is None else fault.after)
+            if fault:
+                raise fault
+            return answer
 
-    async def _send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        if self._has_answered or self.offline:
-            return await self._sender.send(request, headers)
+        if self.offline:
+            return await in_turn()
+        if request.private:
+            async with limit.turn():
+                return await in_turn()
+        return await limit.run(in_turn)
+
+    async def _first(self, request: Request, exchange: Exchange) -> Answer:
         seconds = self._patience.first_answer
         try:
             async with asyncio.timeout(seconds):
-                return await self._sender.send(request, headers)
+                return await exchange()
         except TimeoutError:
             raise UnavailableError(f"{request.method} {request.path}: no answer within {seconds:g} s") from None
 
@@ -645,8 +661,8 @@ def _flat(params: Params | None) -> tuple[tuple[str, str], ...]:
 class Network:
     """Sends requests to a portal's address over as many connections as the limit lets be used at once.
 
-    Each connection is a transport of httpx of its own, spoken to directly: what one portal needs of a client is a base
-    address, headers and cookies, and a client's pool is searched at every request.
+    What one portal needs of a client is a base address, headers and cookies. httpx makes the requests and reads what is in
+    the answers; its client is not used, since it looks through a pool at every request.
     """
 
     offline = False
@@ -658,59 +674,66 @@ class Network:
         patience: Patience | None = None,
         ca_bundle: str | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         check_base_url(base_url)
         self._base = base_url.rstrip("/")
         self._patience = patience or Patience()
         self._clock = clock
-        self._transport = transport
         self._jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(rfc2965=False))
         self._cookies = httpx.Cookies(self._jar)
-        self._idle: list[httpx.AsyncBaseTransport] = []
-        self._all: list[httpx.AsyncBaseTransport] = []
-        self._verify = _trust(ca_bundle)
+        self._verify = trust(ca_bundle)
+        self._lines = Lines(self._base, verify=self._verify)
         self._extensions = {"timeout": httpx.Timeout(self._patience.read, connect=self._patience.connect).as_dict()}
         self.host = urlsplit(base_url).netloc
-        self._proxy = _proxy(self._base)
 
     @property
     def _whither(self) -> str:
         """Where a connection was to lead, for messages."""
-        if self._proxy is None:
+        if self._lines.proxy is None:
             return f"; base_url leads to {self.host}"
-        return f"; HTTPS_PROXY or HTTP_PROXY of the environment leads to {self._proxy.url.host}:{self._proxy.url.port or 80}"
+        return f"; HTTPS_PROXY or HTTP_PROXY of the environment leads to {self._lines.proxy}"
 
     @property
     def cookies(self) -> http.cookiejar.CookieJar:
         """Cookies that the portal has set."""
         return self._jar
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        where = request.signature if request.method == "GET" else f"{request.method} {request.path}"
+    def ready(self, request: Request, headers: Mapping[str, str]) -> Exchange:
+        signature = request.signature
+        where = signature if request.method == "GET" else f"{request.method} {request.path}"
         for name, value in headers.items():
             if not may_be_sent(value):
                 raise SourceConfigError(
                     f"{where}: the header {name} holds a character that no header may; copy the secrets of auth anew"
                 )
-        connection = self._idle.pop() if self._idle else self._connect()
+        return partial(self._send, self._outgoing(request, headers), signature, where)
+
+    async def _send(self, outgoing: httpx.Request, signature: str, where: str) -> Answer:
+        if len(self._jar):
+            self._cookies.set_cookie_header(outgoing)
+        most_bytes = self._patience.most_bytes
         try:
             async with asyncio.timeout(self._patience.total):
-                answer = await self._exchange(connection, request, headers)
+                status, said, parts = await self._lines.exchange(outgoing, most_bytes=most_bytes)
+            answered = httpx.Response(status, headers=said, stream=_Parts(parts), request=outgoing)
+            body = _whole(answered.iter_bytes(), most_bytes)  # no longer compressed
         except TimeoutError:
             raise UnavailableError(f"{where}: no whole answer within {self._patience.total:g} s") from None
         except httpx.TimeoutException as error:
             raise UnavailableError(f"{where}: no answer in time ({type(error).__name__})") from None
         except httpx.HTTPError as error:
-            raise UnavailableError(f"{where}: the connection failed ({_why(error)}){self._whither}") from None
-        self._idle.append(connection)  # only now: one that was stopped midway may be taken for good
-        return answer
+            raise UnavailableError(f"{where}: the connection failed ({why(error)}){self._whither}") from None
+        except TooLargeError:
+            raise UnexpectedAnswerError(f"{where}: the answer is larger than {most_bytes} bytes") from None
+        origin = Origin(signature, digest(body), len(body), self._clock().isoformat())
+        return Answer(status, dict(answered.headers), body, origin, self._taken_from(answered))
 
     def converse(
         self, request: Request, headers: Mapping[str, str]
     ) -> contextlib.AbstractAsyncContextManager[Conversation]:
         """A web socket at the portal's address, with the cookies that it has set."""
         asked = self._outgoing(request, headers)
+        self._cookies.set_cookie_header(asked)
         taken = {"host", "accept", "accept-encoding", "connection"}
         given = {name: value for name, value in asked.headers.items() if name not in taken}
         address = re.sub("^http", "ws", str(asked.url))
@@ -718,20 +741,11 @@ class Network:
             address, f"socket {request.path}", given, verify=self._verify, within=self._patience.connect
         )
 
-    def _connect(self) -> httpx.AsyncBaseTransport:
-        connection = self._transport or httpx.AsyncHTTPTransport(
-            verify=self._verify,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60),
-            proxy=self._proxy,
-        )
-        self._all.append(connection)
-        return connection
-
     def _outgoing(self, request: Request, headers: Mapping[str, str]) -> httpx.Request:
         query = f"{'&' if '?' in request.path else '?'}{urlencode(request.params)}" if request.params else ""
         merged = httpx.Headers(_HEADERS)
         merged.update(headers)
-        outgoing = httpx.Request(
+        return httpx.Request(
             request.method,
             self._base + request.path + query,
             json=request.json,
@@ -739,126 +753,38 @@ class Network:
             headers=merged,
             extensions=self._extensions,
         )
-        if len(self._jar):
-            self._cookies.set_cookie_header(outgoing)
-        return outgoing
 
-    async def _exchange(
-        self, connection: httpx.AsyncBaseTransport, request: Request, headers: Mapping[str, str]
-    ) -> Answer:
-        outgoing = self._outgoing(request, headers)
-        response = await connection.handle_async_request(outgoing)
-        try:
-            parts: list[bytes] = []
-            size = 0
-            async for part in response.aiter_bytes():
-                size += len(part)
-                if size > self._patience.most_bytes:
-                    raise UnexpectedAnswerError(
-                        f"{request.signature}: the answer is larger than {self._patience.most_bytes} bytes"
-                    )
-                parts.append(part)
-        finally:
-            await response.aclose()
-        body = b"".join(parts)
-        origin = Origin(request.signature, digest(body), len(body), self._clock().isoformat())
-        said = dict(response.headers)  # names in lower case
-        return Answer(response.status_code, said, body, origin, self._cookies_of(response, outgoing))
-
-    def _cookies_of(self, response: httpx.Response, outgoing: httpx.Request) -> Mapping[str, str]:
-        if "set-cookie" not in response.headers:
+    def _taken_from(self, answered: httpx.Response) -> Mapping[str, str]:
+        """The cookies that an answer sets; they go with what is asked from now on."""
+        if "set-cookie" not in answered.headers:
             return {}
-        response.request = outgoing  # by whose address a cookie's is judged
-        self._cookies.extract_cookies(response)
-        return dict(response.cookies)
+        self._cookies.extract_cookies(answered)
+        return dict(answered.cookies)
 
     async def close(self) -> None:
-        for connection in self._all:
-            await connection.aclose()
-        self._all.clear()
-        self._idle.clear()
+        await self._lines.aclose()
 
 
-def _proxy(url: str) -> httpx.Proxy | None:
-    """The proxy that the environment names for an address, as curl and others read it: `HTTPS_PROXY`, `NO_PROXY` …
+class _Parts(httpx.SyncByteStream):
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = parts
 
-    Raises:
-        SourceConfigError: it is none that can be used. What it says is not shown: it may hold a password.
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._parts)
 
-    """
-    parts = urlsplit(url)
-    proxies = urllib.request.getproxies()
-    name = parts.scheme if parts.scheme in proxies else "all"
-    if not proxies.get(name) or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    said = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
-    try:
-        proxy = httpx.Proxy(said)
-    except (ValueError, httpx.InvalidURL):
-        proxy = None
-    if proxy is None or proxy.url.scheme not in {"http", "https"} or not proxy.url.host:
-        raise SourceConfigError(f"{name.upper()}_PROXY in the environment: write http://HOST:PORT")
-    return proxy
+
+def _whole(parts: Iterable[bytes], most_bytes: int) -> bytes:
+    """The parts together, if they are not more than they may be."""
+    some: list[bytes] = []
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > most_bytes:
+            raise TooLargeError
+        some.append(part)
+    return b"".join(some)
 
 
 def may_be_sent(value: str) -> bool:
     """Whether a text may stand in a header: printable ASCII without blanks around it."""
     return value.isascii() and value.isprintable() and value == value.strip()
-
-
-def _why(error: httpx.HTTPError) -> str:
-    """The kind of a failure, never the library's own words: those can hold an address or a header with a secret."""
-    causes: list[BaseException] = [error]
-    for one in causes:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"the portal's certificate is not trusted: {one.verify_message}; see ca_bundle"
-        if isinstance(one, socket.gaierror):
-            return "its host's name is not known"
-        if isinstance(one, ssl.SSLError):
-            return f"TLS: {one.reason or type(one).__name__}"
-        if isinstance(one, OSError) and one.errno:
-            return os.strerror(one.errno).lower()
-        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else (one.__cause__ or one.__context__,)
-        causes += [c for c in inner if c is not None and c not in causes]
-    return type(error).__name__
-
-
-def check_base_url(url: str) -> None:
-    """Holds an address against what may carry children's data: https, or this machine itself.
-
-    Raises:
-        SourceConfigError: it may not.
-
-    """
-    try:
-        parts, _ = urlsplit(url), httpx.URL(url).port
-    except (ValueError, httpx.InvalidURL):
-        raise SourceConfigError("base_url cannot be read as a web address; write https://…") from None
-    if parts.username or parts.password:
-        raise SourceConfigError("base_url must not hold a login or password; use auth")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", url):
-        raise SourceConfigError(f"base_url {url!r} is not a web address; write https://…")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise SourceConfigError(f"base_url {url!r}: only https is allowed, save for addresses of this machine")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _trust(ca_bundle: str | None) -> ssl.SSLContext:
-    """Whom a connection trusts. Reading the machine's certificates takes a tenth of a second: once is enough."""
-    try:
-        return _read_trust(ca_bundle, Path(ca_bundle).stat().st_mtime_ns if ca_bundle else 0)
-    except (OSError, ssl.SSLError) as error:
-        raise SourceConfigError(f"ca_bundle {ca_bundle!r} cannot be read: {error}") from None
-
-
-@lru_cache(maxsize=16)
-def _read_trust(ca_bundle: str | None, _changed: int) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_bundle)

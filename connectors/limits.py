@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 _MARGIN = 1.05
 """Requests are spaced a little wider than the limit: what leaves evenly may arrive bunched."""
@@ -23,6 +24,8 @@ _TOLD_EVERY = 60.0
 """Seconds between two messages about waiting for one host."""
 
 _MANY = 1 << 30
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,9 @@ class HostLimit:
     """One portal host. All sources on it share this, at the strictest of their limits; without a source there is none.
 
     With `commons` it is shared with other processes. While they cannot be heard each keeps to its part of the limit.
+
+    What is to be asked is done in lanes, tasks of the limit's own, of which there are as many as there may be requests at
+    once: a lane that has its answer sends the next request before anything else is done, so that the portal's time is used.
     """
 
     def __init__(self, commons: Commons | None = None) -> None:
@@ -71,13 +77,14 @@ class HostLimit:
         self._heard = True
         self.rate = float("inf")
         self.places = _MANY
-        self._used = 0
         self._next = 0.0
         self._closed_until = 0.0
         self._failures = 0
         self._failing_since = 0.0
         self._told_at = float("-inf")
-        self._waiting: asyncio.Condition | None = None
+        self._wanted: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
+        self._open = 0
+        self._lanes: set[asyncio.Task[None]] = set()
         self._queue: asyncio.Lock | None = None
 
     def join(self, requests_per_second: float, concurrency: int) -> None:
@@ -85,24 +92,86 @@ class HostLimit:
         self.rate = min(self.rate, requests_per_second)
         self.places = min(self.places, concurrency)
 
+    async def run(self, exchange: Callable[[], Awaitable[T]]) -> T:
+        """Does an exchange with the host as soon as one more may begin; they begin in the order in which they were wanted.
+
+        One whose asker is cancelled is cancelled itself. An answer may be lost that comes at that very moment: what a portal
+        gives only once is asked for in a `turn`.
+        """
+        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._wanted.append((exchange, told))
+        self._open_lanes()
+        return await told
+
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Waits until one more request may be sent, and holds its place while it is under way."""
-        if self._waiting is None:
-            self._waiting = asyncio.Condition()
-        async with self._waiting:
-            await self._waiting.wait_for(lambda: self._used < max(1, self.places // self._sharers_unheard))
-            self._used += 1
+        """Waits until one more exchange may begin, and holds its place as long as the block lasts."""
+        begun = asyncio.Event()
+
+        async def hold() -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        place = asyncio.create_task(self.run(hold))
+        place.add_done_callback(lambda _: begun.set())
+        try:
+            await begun.wait()
+            if place.done():
+                place.result()
+            yield
+        finally:
+            place.cancel()
+
+    @property
+    def _most(self) -> int:
+        return max(1, self.places // self._sharers_unheard)
+
+    def _open_lanes(self) -> None:
+        for _ in range(min(len(self._wanted), self._most - self._open)):
+            self._open += 1
+            lane = asyncio.create_task(self._lane())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+
+    async def _lane(self) -> None:
+        try:
+            while self._wanted and self._open <= self._most:
+                exchange, told = self._wanted.popleft()
+                if not told.done():
+                    await self._do(exchange, told)
+        finally:
+            self._open -= 1
+            self._open_lanes()
+
+    async def _do(self, exchange: Callable[[], Awaitable[T]], told: asyncio.Future[T]) -> None:
+        lane = asyncio.current_task()
+        under_way, stopped = True, False
+
+        def stop(_: asyncio.Future[T]) -> None:
+            nonlocal stopped
+            if lane and under_way and told.cancelled():
+                stopped = lane.cancel()
+
+        told.add_done_callback(stop)
         shared = False
         try:
             shared = await self._wait_for_slot()
-            yield
+            answer = await exchange()
+            if not told.done():
+                told.set_result(answer)
+        except Exception as error:  # noqa: BLE001 - it is the asker's to deal with
+            if not told.done():
+                told.set_exception(error)
+        except BaseException:
+            if not stopped:  # not the asker's doing: the loop ends
+                told.cancel()
+                raise
         finally:
+            under_way = False
+            if lane and stopped:
+                lane.uncancel()
             if shared and self._commons:
                 self._commons.done()
-            async with self._waiting:
-                self._used -= 1
-                self._waiting.notify()
 
     async def _wait_for_slot(self) -> bool:
         """Waits for this request's turn; says whether those who share the limit have given leave."""
@@ -122,6 +191,7 @@ class HostLimit:
                     break
                 await asyncio.sleep(word.wait)
             self._heard = word is not None
+            self._open_lanes()
             self._next = max(slot, now - _MADE_UP) + _MARGIN * self._sharers_unheard / self.rate
             return self._heard
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from connectors.contract import Connector, Context, Manifest, Product, SourceConfig
 from connectors.errors import SourceConfigError
-from connectors.http import check_base_url
+from connectors.lines import check_base_url
 
 GROUP = "svod.connectors"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from canonical.batch import Origin
 from connectors.archive import Archive, body_of
 from connectors.contract import Product, SourceConfig
 from connectors.errors import NotFoundError, SourceConfigError
-from connectors.http import Answer, Manner, Network, Patience, Request, Session
+from connectors.http import Answer, Exchange, Manner, Network, Patience, Request, Session
 from connectors.limits import HostLimit, limit_for
 
 
@@ -72,7 +73,10 @@ class ArchiveSender:
     find: Callable[[str], Origin | None]
     offline: bool = True
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
+    def ready(self, request: Request, headers: Mapping[str, str]) -> Exchange:
+        return partial(self._find, request)
+
+    async def _find(self, request: Request) -> Answer:
         origin = self.find(request.signature)
         if origin is None:
             raise NotFoundError(f"{request.signature}: not in the raw archive")

@@ -14,7 +14,7 @@ from connectors.conformance.check import check, some
 from connectors.conformance.harness import differences, records_in
 from connectors.contract import Reading
 from connectors.errors import SourceConfigError
-from connectors.http import check_base_url
+from connectors.lines import check_base_url
 from connectors.registry import folder
 from connectors.standins.region import Institution
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 import respx
@@ -31,8 +32,9 @@ from connectors.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from connectors.http import Answer, Network, Patience, Session, check_base_url, common_fault, retry_after
+from connectors.http import Answer, Network, Patience, Session, common_fault, retry_after
 from connectors.limits import HostLimit
+from connectors.lines import check_base_url
 from connectors.standins.server import Door, Faults, serving
 
 BASE = "https://portal.example.invalid"
@@ -77,29 +79,28 @@ def ask(made: Session, path: str = "/x", **more: Any) -> Answer:
     return asyncio.run(go())
 
 
-@pytest.mark.parametrize("stopped", [asyncio.CancelledError, KeyboardInterrupt])
-def test_a_connection_that_was_stopped_midway_is_not_used_again(stopped: type[BaseException], monkeypatch: Any) -> None:
+def test_a_connection_that_was_stopped_midway_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may stay taken, and a sign-out over it would wait in vain."""
-    used: list[httpx.AsyncHTTPTransport] = []
-    closed: list[httpx.AsyncHTTPTransport] = []
+    used: list[httpcore.AsyncHTTPConnection] = []
+    closed: list[httpcore.AsyncHTTPConnection] = []
 
-    async def handle(self: httpx.AsyncHTTPTransport, _: httpx.Request) -> httpx.Response:
+    async def handle(self: httpcore.AsyncHTTPConnection, _: httpcore.Request) -> httpcore.Response:
         used.append(self)
         if len(used) == 1:
-            raise stopped
-        return httpx.Response(200, json={})
+            raise asyncio.CancelledError
+        return httpcore.Response(200, content=b"{}")
 
-    async def aclose(self: httpx.AsyncHTTPTransport) -> None:
+    async def aclose(self: httpcore.AsyncHTTPConnection) -> None:
         closed.append(self)
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", aclose)
+    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", handle)
+    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "aclose", aclose)
 
     async def go() -> None:
         made = session()
         try:
             await made.get("/a")
-        except stopped:
+        except asyncio.CancelledError:
             await made.get("/b")
             await made.get("/c")
         finally:
@@ -139,27 +140,29 @@ def test_the_proxy_of_the_environment_is_used(bypass: str, through_it: bool, mon
             asyncio.run(go())
 
 
-class Wire(httpx.AsyncBaseTransport):
+class Wire:
     """Answers as said, one request after another, and remembers them."""
 
     def __init__(self, *answers: httpx.Response) -> None:
         self.answers = list(answers)
         self.came: list[tuple[float, httpx.Request]] = []
+        respx.route().mock(side_effect=self)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.came.append((time.monotonic(), request))
         await asyncio.sleep(0.01)
         return self.answers.pop(0) if self.answers else httpx.Response(200, json=1)
 
 
 @pytest.mark.parametrize("status", [429, 433])
+@respx.mock
 def test_who_waits_for_a_place_heeds_the_answer_that_frees_it(status: int) -> None:
     wire = Wire(httpx.Response(status, headers={"retry-after": "1"}, json={}))
     limit = HostLimit()
     limit.join(float("inf"), 1)
 
     async def go() -> None:
-        made = Session(Network(BASE, transport=wire), Plain(), limit=limit)
+        made = Session(Network(BASE), Plain(), limit=limit)
         await asyncio.gather(*(made.get(f"/{n}") for n in range(3)))
         await made.close()
 
@@ -168,18 +171,20 @@ def test_who_waits_for_a_place_heeds_the_answer_that_frees_it(status: int) -> No
     assert second - first >= 1
 
 
+@respx.mock
 def test_what_has_come_of_signing_in_is_not_lost_when_the_work_is_given_up() -> None:
     """A new refresh token that is lost cannot be had again."""
     got: list[Any] = []
 
     async def go() -> None:
         class Stopping(Wire):
-            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-                answer = await super().handle_async_request(request)
+            async def __call__(self, request: httpx.Request) -> httpx.Response:
+                answer = await super().__call__(request)
                 asyncio.get_running_loop().call_soon(task.cancel)
                 return answer
 
-        made = Session(Network(BASE, transport=Stopping()), Plain(), sign_in_paths=["/login"])
+        Stopping()
+        made = Session(Network(BASE), Plain(), sign_in_paths=["/login"])
 
         async def sign_in() -> None:
             got.append((await made.private("POST", "/login", json={}, again=False)).json())
@@ -191,11 +196,12 @@ def test_what_has_come_of_signing_in_is_not_lost_when_the_work_is_given_up() -> 
     assert got == [1]
 
 
+@respx.mock
 def test_headers_and_parameters_of_a_connector_join_those_that_are_there() -> None:
     wire = Wire()
 
     async def go() -> None:
-        made = Session(Network(BASE, transport=wire), Plain())
+        made = Session(Network(BASE), Plain())
         await made.get("/x?y=1", {"q": 2}, headers={"accept": "text/csv"})
         await made.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpcore
 import pytest
 
 from connectors.contract import Secret, SourceConfig, TokenAuth
@@ -104,15 +104,9 @@ class Unchecked:
         """Nothing to do."""
 
 
-def ask(text: str, fails: Exception | None = None) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        if fails:
-            raise fails
-        return httpx.Response(200, json=1)
-
+def ask(text: str) -> None:
     async def go() -> None:
-        network = Network(BASE, transport=httpx.MockTransport(answer))
-        made = Session(network, Unchecked(text), patience=Patience(attempts=1))
+        made = Session(Network(BASE), Unchecked(text), patience=Patience(attempts=1))
         try:
             await made.get("/x")
         finally:
@@ -131,17 +125,22 @@ def test_what_no_header_may_hold_is_not_sent_and_not_shown(text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "cause", "says"),
     [
-        (httpx.LocalProtocolError, None, "LocalProtocolError"),
-        (httpx.ConnectError, ConnectionRefusedError(111, HUSH), "connection refused"),
-        (httpx.ConnectError, OSError(HUSH), "ConnectError"),
-        (httpx.RemoteProtocolError, ExceptionGroup(HUSH, [OSError(113, HUSH)]), "no route to host"),
+        (httpcore.LocalProtocolError, None, "LocalProtocolError"),
+        (httpcore.ConnectError, ConnectionRefusedError(111, HUSH), "connection refused"),
+        (httpcore.ConnectError, OSError(HUSH), "ConnectError"),
+        (httpcore.RemoteProtocolError, ExceptionGroup(HUSH, [OSError(113, HUSH)]), "no route to host"),
     ],
 )
 def test_of_a_library_s_exception_only_its_kind_is_told(
-    kind: type[httpx.HTTPError], cause: Exception | None, says: str
+    kind: type[Exception], cause: Exception | None, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = kind(f"Illegal header value b'{HUSH}'")
     error.__cause__ = cause
+
+    async def fail(*_: object) -> httpcore.Response:
+        raise error
+
+    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", fail)
     with pytest.raises(UnavailableError) as caught:
-        ask("fine", error)
+        ask("fine")
     assert str(caught.value) == f"GET /x: the connection failed ({says}); base_url leads to portal.example.invalid"

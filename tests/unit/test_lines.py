@@ -1,0 +1,213 @@
+"""How a coroutine is awaited without giving way, and how a host's limit has its exchanges done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from connectors.limits import HostLimit
+from connectors.lines import Unbroken
+
+
+def limited(places: int) -> HostLimit:
+    limit = HostLimit()
+    limit.join(float("inf"), places)
+    return limit
+
+
+async def answered(what: Any, log: list[Any] | None = None) -> Any:
+    if log is not None:
+        log.append(what)
+    await asyncio.sleep(0)
+    return what
+
+
+def answering(what: Any, log: list[Any] | None = None) -> Callable[[], Awaitable[Any]]:
+    return lambda: answered(what, log)
+
+
+class TestUnbroken:
+    def test_it_goes_on_where_it_need_not_wait(self) -> None:
+        steps: list[str] = []
+
+        async def walk(name: str) -> str:
+            for n in range(3):
+                steps.append(f"{name}{n}")
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
+            steps.append(f"{name} ends")
+            return name
+
+        async def go() -> list[str]:
+            return await asyncio.gather(*(asyncio.ensure_future(Unbroken(walk(name))) for name in "ab"))
+
+        assert asyncio.run(go()) == ["a", "b"]
+        assert steps[:6] == ["a0", "a1", "a2", "b0", "b1", "b2"]
+
+    def test_what_only_offers_until_others_have_done_something_does_not_wait_for_ever(self) -> None:
+        async def go() -> None:
+            done: list[int] = []
+            asyncio.get_running_loop().call_later(0.01, done.append, 1)
+
+            async def until_done() -> None:
+                while not done:  # noqa: ASYNC110 - it is what is tried
+                    await asyncio.sleep(0)
+
+            await asyncio.wait_for(Unbroken(until_done()), 5)
+
+        asyncio.run(go())
+
+    def test_it_is_cancelled_where_it_waits_and_may_tidy_up(self) -> None:
+        tidied: list[bool] = []
+
+        async def wait() -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
+                tidied.append(True)
+
+        async def go() -> None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await Unbroken(wait())
+
+        asyncio.run(go())
+        assert tidied == [True]
+
+    def test_a_failure_is_the_coroutine_s_own(self) -> None:
+        async def fail() -> None:
+            await asyncio.sleep(0)
+            raise KeyError("own")
+
+        async def go() -> None:
+            with pytest.raises(KeyError, match="own"):
+                await Unbroken(fail())
+
+        asyncio.run(go())
+
+
+class TestLanes:
+    def test_they_begin_in_the_order_in_which_they_were_wanted(self) -> None:
+        began: list[int] = []
+
+        async def go() -> list[int]:
+            limit = limited(3)
+            return list(await asyncio.gather(*(limit.run(answering(n, began)) for n in range(20))))
+
+        assert asyncio.run(go()) == began == list(range(20))
+
+    def test_no_more_at_once_than_there_are_places(self) -> None:
+        now: set[int] = set()
+        most: list[int] = []
+
+        async def ask(n: int) -> None:
+            now.add(n)
+            most.append(len(now))
+            await asyncio.sleep(0.001)
+            now.discard(n)
+
+        async def go() -> None:
+            limit = limited(4)
+            await asyncio.gather(*(limit.run(lambda n=n: ask(n)) for n in range(40)))  # type: ignore[misc]
+
+        asyncio.run(go())
+        assert max(most) == 4
+
+    def test_one_that_is_cancelled_frees_its_place_and_those_who_wait_are_served(self) -> None:
+        stopped: list[bool] = []
+
+        async def for_ever() -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                stopped.append(True)
+
+        async def go() -> Any:
+            limit = limited(1)
+            first = asyncio.create_task(limit.run(for_ever))
+            given_up = asyncio.create_task(limit.run(answering("never")))
+            waiting = asyncio.create_task(limit.run(answering("served")))
+            await asyncio.sleep(0.01)
+            given_up.cancel()
+            first.cancel()
+            return await asyncio.wait_for(waiting, 5)
+
+        assert asyncio.run(go()) == "served"
+        assert stopped == [True]
+
+    def test_one_that_is_cancelled_too_late_is_not_mistaken_for_the_next(self) -> None:
+        """The lane is at the next exchange already when it hears of it."""
+
+        async def go() -> Any:
+            limit = limited(1)
+
+            async def last_moment() -> str:
+                first.cancel()
+                return "first"
+
+            first = asyncio.create_task(limit.run(last_moment))
+            second = asyncio.create_task(limit.run(lambda: asyncio.sleep(0.01, "second")))
+            return await second, first.cancelled()
+
+        assert asyncio.run(go()) == ("second", True)
+
+    def test_who_holds_a_place_frees_it_at_the_end_and_when_it_is_cancelled(self) -> None:
+        got: list[str] = []
+
+        async def go() -> None:
+            limit = limited(1)
+
+            async def hold(seconds: float, name: str) -> None:
+                async with limit.turn():
+                    await asyncio.sleep(seconds)
+                    got.append(name)
+
+            first = asyncio.create_task(hold(0.01, "first"))
+            waits_in_vain = asyncio.create_task(hold(0, "given up before its turn"))
+            stopped = asyncio.create_task(hold(60, "given up in its turn"))
+            await asyncio.sleep(0)
+            waits_in_vain.cancel()
+            asyncio.get_running_loop().call_later(0.05, stopped.cancel)
+            await asyncio.gather(first, waits_in_vain, stopped, return_exceptions=True)
+            got.append(await asyncio.wait_for(limit.run(answering("last")), 5))
+
+        asyncio.run(go())
+        assert got == ["first", "last"]
+
+    def test_a_failure_is_the_asker_s_alone(self) -> None:
+        async def fail() -> None:
+            raise KeyError("own")
+
+        async def go() -> list[Any]:
+            limit = limited(1)
+            asked = [limit.run(fail), limit.run(answering("fine")), limit.run(fail)]
+            return list(await asyncio.gather(*asked, return_exceptions=True))
+
+        first, second, third = asyncio.run(go())
+        assert isinstance(first, KeyError)
+        assert second == "fine"
+        assert isinstance(third, KeyError)
+
+    def test_a_time_limit_around_it_holds(self) -> None:
+        async def go() -> Any:
+            limit = limited(1)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await limit.run(lambda: asyncio.sleep(60))
+            return await asyncio.wait_for(limit.run(answering("next")), 5)
+
+        assert asyncio.run(go()) == "next"
+
+    def test_nothing_is_left_of_them_when_nothing_is_wanted(self) -> None:
+        async def go() -> set[Any]:
+            limit = limited(5)
+            await asyncio.gather(*(limit.run(answering(n)) for n in range(20)))
+            await asyncio.sleep(0)
+            return asyncio.all_tasks() - {asyncio.current_task()}
+
+        assert asyncio.run(go()) == set()
