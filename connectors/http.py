@@ -714,9 +714,13 @@ class Network:
         most_bytes = self._patience.most_bytes
         try:
             async with asyncio.timeout(self._patience.total):
-                status, said, parts = await self._lines.exchange(outgoing, most_bytes=most_bytes)
-            answered = httpx.Response(status, headers=said, stream=_Parts(parts), request=outgoing)
-            body = _whole(answered.iter_bytes(), most_bytes)  # no longer compressed
+                status, raw, parts = await self._lines.exchange(outgoing, most_bytes=most_bytes)
+            said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+            if "content-encoding" in said:
+                packed = httpx.Response(status, headers=raw, stream=_Parts(parts))
+                body = _whole(packed.iter_bytes(), most_bytes)
+            else:
+                body = b"".join(parts)
         except TimeoutError:
             raise UnavailableError(f"{where}: no whole answer within {self._patience.total:g} s") from None
         except httpx.TimeoutException as error:
@@ -726,7 +730,10 @@ class Network:
         except TooLargeError:
             raise UnexpectedAnswerError(f"{where}: the answer is larger than {most_bytes} bytes") from None
         origin = Origin(signature, digest(body), len(body), self._clock().isoformat())
-        return Answer(status, dict(answered.headers), body, origin, self._taken_from(answered))
+        cookies = (
+            self._cookies_of(httpx.Response(status, headers=raw, request=outgoing)) if "set-cookie" in said else {}
+        )
+        return Answer(status, said, body, origin, cookies)
 
     def converse(
         self, request: Request, headers: Mapping[str, str]
@@ -743,21 +750,18 @@ class Network:
 
     def _outgoing(self, request: Request, headers: Mapping[str, str]) -> httpx.Request:
         query = f"{'&' if '?' in request.path else '?'}{urlencode(request.params)}" if request.params else ""
-        merged = httpx.Headers(_HEADERS)
-        merged.update(headers)
+        given = {name.lower(): (name, value) for name, value in (*_HEADERS.items(), *headers.items())}
         return httpx.Request(
             request.method,
             self._base + request.path + query,
             json=request.json,
             data=request.form,
-            headers=merged,
+            headers=list(given.values()),
             extensions=self._extensions,
         )
 
-    def _taken_from(self, answered: httpx.Response) -> Mapping[str, str]:
+    def _cookies_of(self, answered: httpx.Response) -> Mapping[str, str]:
         """The cookies that an answer sets; they go with what is asked from now on."""
-        if "set-cookie" not in answered.headers:
-            return {}
         self._cookies.extract_cookies(answered)
         return dict(answered.cookies)
 
