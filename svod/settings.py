@@ -152,10 +152,12 @@ class ScheduleSettings(_Table):
 
     @model_validator(mode="after")
     def _names_its_report(self) -> ScheduleSettings:
-        if (self.job == "report") != (self.report is not None):
-            raise ValueError('a job of kind report, and no other, names its report: report = "group-progress"')
+        if self.job == "report" and self.report is None:
+            raise _wrong("report", 'is missing; write one of `svod report list`, like report = "group-progress"')
+        if self.job != "report" and self.report is not None:
+            raise _wrong("report", f'only job = "report" has one, and this is job = "{self.job}"; leave it out')
         if self.consolidated and self.report is None:
-            raise ValueError("only a job of kind report can be consolidated")
+            raise _wrong("consolidated", f'only job = "report" can be, and this is job = "{self.job}"; leave it out')
         if self.report is not None:
             # most configurations name no report, and reports take long to load
             from pipelines.reporting.asking import NothingSuchError  # noqa: PLC0415
@@ -165,9 +167,10 @@ class ScheduleSettings(_Table):
             try:
                 find(self.report)
             except NothingSuchError as error:
-                raise ValueError(str(error)) from None
+                raise _wrong("report", str(error)) from None
             if self.format not in formats():
-                raise ValueError(f"there is no format {self.format!r}; there are: {', '.join(sorted(formats()))}")
+                known = f"there are: {', '.join(sorted(formats()))}"
+                raise _wrong("format", f"there is no format {self.format!r}; {known}")
         return self
 
     @property
@@ -358,6 +361,11 @@ def shipped() -> Path:
     """The `config/` that comes with svod."""
     inside = Path(__file__).parent / "_config"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def _wrong(key: str, why: str) -> PydanticCustomError:
+    """What is wrong with one key of a table, seen by the others."""
+    return PydanticCustomError("wrong", "{why}", {"at": key, "why": why})
 
 
 def _no_twins(table: str, keys: list[str]) -> None:

@@ -388,9 +388,9 @@ def test_a_job_that_is_asked_for(place: Installation) -> None:
     [
         ('[[schedule]]\njob = "import"\ncron = "61 * * * *"\n', "not a cron expression"),
         ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\ninstitutions = ["c"]\n', "there is no institution 'c'"),
-        ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "names its report"),
+        ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "schedule[1].report: is missing"),
         ('[[schedule]]\njob = "report"\nreport = "nothing"\ncron = "0 * * * *"\n', "nothing"),
-        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n', "only a job of kind report"),
+        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n', "schedule[1].consolidated: only job = \"report\""),
         ('[queue]\nurl = "amqp://x:secret@y"\n', "write redis://"),
     ],
 )
