@@ -6,6 +6,7 @@ import os
 import typing
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -13,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
-from canonical.store.engine import address
+from canonical.store.engine import address, holds_password
 from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig, name_secrets
 from connectors.errors import ConnectorError
@@ -199,6 +200,21 @@ class Settings(_Table):
     def _unique(self) -> Settings:
         _no_twins("institution", [i.key for i in self.institution])
         return self
+
+    def passwords_in_addresses(self) -> list[str]:
+        """What to say of passwords that stand in the file, where no secret should; never the password."""
+        told = []
+        if holds_password(self.store.url):
+            told.append(
+                "store.url holds a password, and a secret must not stand in the file: put it where PostgreSQL's own clients "
+                "look for it (PGPASSFILE, ~/.pgpass or PGPASSWORD; see docs/deploy.md)"
+            )
+        if (place := urlsplit(self.queue.url)).password or "password" in parse_qs(place.query):
+            told.append(
+                "queue.url holds a password, and a secret must not stand in the file: "
+                'write password = { env = "NAME" } or { file = "path" } below [queue]'
+            )
+        return told
 
 
 class Site:

@@ -23,7 +23,9 @@ _EXAMPLES: Final = 5
 RESTORE: Final = "restore a backup from before it (svod restore), or read the source anew: svod import --full"
 REPORT: Final = "tell svod's developers: it should not have been written like that"
 
-_LOST: Final = "if there is none: svod prune --lost, and then svod import --full, which reads anew what the portal still has"
+_LOST: Final = (
+    "if there is none: svod prune --lost, and then svod import --full, which reads anew what the portal still has"
+)
 
 TODO: Final = {
     "database": "the disk or the file system has damaged the database: restore a backup (svod restore)",

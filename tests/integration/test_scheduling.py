@@ -390,7 +390,10 @@ def test_a_job_that_is_asked_for(place: Installation) -> None:
         ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\ninstitutions = ["c"]\n', "there is no institution 'c'"),
         ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "schedule[1].report: is missing"),
         ('[[schedule]]\njob = "report"\nreport = "nothing"\ncron = "0 * * * *"\n', "nothing"),
-        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n', "schedule[1].consolidated: only job = \"report\""),
+        (
+            '[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n',
+            'schedule[1].consolidated: only job = "report"',
+        ),
         ('[queue]\nurl = "amqp://x:secret@y"\n', "write redis://"),
     ],
 )

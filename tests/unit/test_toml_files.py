@@ -77,7 +77,7 @@ SOURCE = '[[institution.source]]\nkey = "p"\nconnector = "files"\n'
         (INSTITUTION + SOURCE + 'auth = { kind = "tokn" }', "institution[1].source[1].auth.kind: 'tokn' is none of token, oauth, password; did you mean 'token'?"),
         (INSTITUTION + SOURCE + "auth = {}", "institution[1].source[1].auth.kind: is missing; it is one of token, oauth, password"),
         (INSTITUTION + SOURCE + "remote_id = 64", "institution[1].source[1].remote_id: must be text: write it in quotes"),
-        (INSTITUTION + SOURCE + 'auth = { kind = "token", token = 64 }', "institution[1].source[1].auth.token: a secret must not stand in the file: write { env = \"NAME\" }, { file = \"path\" } or { keyring = \"service\" }"),
+        (INSTITUTION + SOURCE + 'auth = { kind = "token", token = 64 }', 'institution[1].source[1].auth.token: a secret must not stand in the file: write { env = "NAME" }, { file = "path" } or { keyring = "service" }'),
         (SCHEDULE + 'job = "importt"', "schedule[1].job: input should be 'import', 'reconcile', 'completeness' or 'report'; did you mean 'import'?"),
         (SCHEDULE + 'job = "report"', 'schedule[1].report: is missing; write one of `svod report list`, like report = "group-progress"'),
         (SCHEDULE + 'job = "import"\nreport = "group-progress"', 'schedule[1].report: only job = "report" has one, and this is job = "import"; leave it out'),
