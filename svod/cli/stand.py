@@ -57,11 +57,6 @@ def standin(
     if kind not in {None, "school", "college"}:
         raise typer.BadParameter("--kind is school or college")
     made = make_standin(portal, frame, students=students, seed=seed, kind=kind, key=key)
-    try:
-        listener = listen(port)
-    except OSError as error:
-        why = f"port {port} of this machine cannot be used ({error.strerror or error}); choose another, or 0 for any free one"
-        raise typer.BadParameter(why, param_hint="--port") from None
     if truth is not None:
         place = made.institution
         with explained(truth):
@@ -80,6 +75,11 @@ def standin(
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
+    try:
+        listener = listen(port)
+    except OSError as error:
+        why = f"port {port} of this machine cannot be used ({error.strerror or error}); choose another, or 0 for any free one"
+        raise typer.BadParameter(why, param_hint="--port") from None
     serve(door, listener, started=started)
 
 
