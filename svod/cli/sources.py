@@ -295,9 +295,9 @@ def _wanted(job: SourceJob, request: Request) -> Wanted:
 
 
 def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:
-    """Imports; on a terminal shows what each source has come to, and how long it will take by the last time."""
+    """Imports; shows what each source has come to, and how long it will take by the last time."""
     last: dict[str, int] = {}
-    if frame.errors.is_terminal:
+    if not frame.quiet:
         with frame.store.reading() as connection:
             last = expected_units(run_log.recent(connection, limit=_LOOK_BACK), request.as_json())
     with by_source(frame, {j.key: last.get(j.key) for j in jobs}) as progress:

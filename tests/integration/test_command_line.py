@@ -150,7 +150,7 @@ def test_a_source_is_named_once(tmp_path: Path) -> None:
     message = site.json("import", status=1)["sources"][0]["error"]["message"]
     assert message.startswith("source a/f: path ")
     rest = message.removeprefix("source a/f: ")
-    assert site.run("import", status=1).stderr == f"a/f: failed: {rest}\n"
+    assert site.run("-q", "import", status=1).stderr == f"a/f: failed: {rest}\n"
     assert f"\na/f: {rest}" in site.run("status").stdout
     assert (
         f"a/f: {rest}"
