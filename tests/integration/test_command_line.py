@@ -156,7 +156,7 @@ def test_a_source_is_named_once(tmp_path: Path) -> None:
         f"a/f: {rest}"
         in site.run("check", status=1).stderr.splitlines() + site.run("check", status=1).stdout.splitlines()
     )
-    for text in ("source a/f: x", "source f: x", "import a/f: x", "a/f: x", "x"):
+    for text in ("source a/f: x", "source f: x", "import a/f: x", "a/f: x", "institution a, source f: x", "x"):
         assert without_source(text, "a/f") == "x"
     assert without_source("source a/ff: x", "a/f") == "source a/ff: x"
 

@@ -63,7 +63,7 @@ class TestSecrets:
             status = place.run("--json", "status")
             for done in (*told, status):
                 assert good[:9] not in done.stdout + done.stderr
-            assert "institution a, source portal: auth.token: the environment variable A_TOKEN holds" in told[0].stderr
+            assert "a/portal: auth.token: the environment variable A_TOKEN holds" in told[0].stderr
             assert {s["source"]: s["ok"] for s in json.loads(told[2].stdout)["sources"]} == {
                 "a/f": True,
                 "a/portal": False,
@@ -256,7 +256,7 @@ class TestVerbose:
         place = with_folder(tmp_path)
         (tmp_path / "drop" / "people.ndjson").unlink()
         (tmp_path / "drop").rmdir()
-        short = place.run(*words, status=status).stderr
+        short = place.run("-q", *words, status=status).stderr
         assert len(short.splitlines()) == 1
         done = subprocess.run(
             place.command("-v", *words), cwd=tmp_path, env=place.environment(), capture_output=True, text=True, check=False
