@@ -134,8 +134,8 @@ def status(context: typer.Context) -> None:
             "due": depth["due"],
             "running": [as_json(j) for j in open_jobs if j.state == "running"],
             "parked": [as_json(j) for j in open_jobs if j.state == "parked"],
-            "redis": _redis(frame),
         },
+        "redis": _redis(frame),
         "schedules": [_schedule(p) for p in plans],
     }
     if frame.json:
@@ -143,6 +143,8 @@ def status(context: typer.Context) -> None:
         return
     zones: Zones = {i.key: i.place.zone for i in frame.site.institutions()}
     _sources(frame, document, zones)
+    if document["redis"]:
+        _workers(frame, document["redis"])
     _queue(frame, document["queue"], zones)
     for plan in document["schedules"]:
         _next(frame, plan, zones)
@@ -178,18 +180,18 @@ def _schedule(plan: Schedule) -> dict[str, Any]:
     }
 
 
+def _workers(frame: Frame, redis: dict[str, Any]) -> None:
+    if redis["workers"] is None:
+        at = f" ({redis['address']})" if redis["address"] else ""
+        frame.say(
+            f"\n{redis['error']}{at}: no job begins, and none is lost; see to it, and to [queue] in {frame.site.file}"
+        )
+    else:
+        alive = f"workers alive: {redis['workers']}" if redis["workers"] else "no worker is alive: start `svod worker`"
+        frame.say(f"\nRedis ({redis['address']}) is there; {alive}")
+
+
 def _queue(frame: Frame, queue: dict[str, Any], zones: Zones) -> None:
-    if redis := queue["redis"]:
-        if redis["workers"] is None:
-            at = f" ({redis['address']})" if redis["address"] else ""
-            frame.say(
-                f"\n{redis['error']}{at}: no job begins, and none is lost; see to it, and to [queue] in {frame.site.file}"
-            )
-        else:
-            alive = (
-                f"workers alive: {redis['workers']}" if redis["workers"] else "no worker is alive: start `svod worker`"
-            )
-            frame.say(f"\nRedis ({redis['address']}) is there; {alive}")
     if queue["queued"] or queue["running"] or queue["parked"]:
         frame.say(f"\njobs: {queue['queued']} queued, {len(queue['running'])} running, {len(queue['parked'])} parked")
     for job in queue["running"]:

@@ -431,7 +431,7 @@ def queued(tmp_path: Path, redis_url: str) -> Installation:
 
 def test_status_tells_of_redis_and_of_workers(queued: Installation, redis_url: str) -> None:
     at = redis_url.removeprefix("redis://")
-    assert queued.json("status")["queue"]["redis"] == {"address": at, "workers": 0, "error": None}
+    assert queued.json("status")["redis"] == {"address": at, "workers": 0, "error": None}
     assert f"Redis ({at}) is there; no worker is alive: start `svod worker`" in queued.run("status").stdout
     client = connect(redis_url)
     wakeups = Wakeups(client)
@@ -445,8 +445,10 @@ def test_status_tells_of_redis_and_of_workers(queued: Installation, redis_url: s
     queued.change(redis_url, "redis://:Krokodil@127.0.0.1:1/3")
     away = queued.run("status")
     assert "Redis is away (127.0.0.1:1/3): no job begins, and none is lost" in away.stdout
-    assert queued.json("status")["queue"]["redis"]["workers"] is None
+    assert queued.json("status")["redis"]["workers"] is None
     assert "Krokodil" not in away.stdout + away.stderr
+    queued.change("[queue]\n", '[queue]\npassword = { env = "NO_SUCH_PASSWORD" }\n')
+    assert "queue.password: the environment variable NO_SUCH_PASSWORD is not set" in queued.run("status").stdout
 
 
 def test_a_worker_says_that_it_is_there(queued: Installation, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
