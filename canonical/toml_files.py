@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
+
+_QUOTED: Final = re.compile("'([^']*)'")
 
 
 class ConfigError(ValueError):
@@ -55,7 +58,8 @@ def checked(
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        # a key that is misspelt before those that are missing: they may be the same
+        problems = sorted(error.errors(include_url=False), key=lambda p: p["type"] != "extra_forbidden")
         raise ConfigError("\n".join(_explain(file, model, p, place, frozenset(unions)) for p in problems)) from None
 
 
@@ -87,8 +91,11 @@ def _explain(file: Path, model: type[BaseModel], problem: Any, outer: str, union
         if "tag" not in said:
             return f"{file}: {place}.{key}: is missing; it is one of {', '.join(known)}"
         return f"{file}: {place}.{key}: {said['tag']!r} is none of {', '.join(known)}{near(said['tag'], known)}"
+    if problem["type"] == "string_type":
+        return f"{file}: {place}: must be text: write it in quotes"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{file}: {place}: {message[0].lower()}{message[1:]}"
+    hint = near(str(problem["input"]), _QUOTED.findall(said["expected"])) if problem["type"] == "literal_error" else ""
+    return f"{file}: {place}: {message[0].lower()}{message[1:]}{hint}"
 
 
 def _without_variants(loc: Sequence[int | str], unions: frozenset[str]) -> list[int | str]:

@@ -67,8 +67,8 @@ def body_of(archive: Archive, origin: Origin) -> bytes:
     except KeyError:
         what = origin.request.partition("?")[0]
         raise DamagedAnswerError(
-            f"{what}: its answer {origin.sha256} is no longer in the raw archive; put the file back from a backup, or import "
-            "again with --full"
+            f"{what}: its answer {origin.sha256} is no longer in the raw archive; put the file back from a copy, or call "
+            "svod prune --lost and then svod import --full"
         ) from None
 
 
@@ -140,7 +140,7 @@ class FolderArchive:
         if digest(body) != sha256:
             raise DamagedAnswerError(
                 f"the raw archive's file {self.path(sha256)} is damaged: its content does not match its name; put it back "
-                "from a backup, or delete it and read the portal again (svod import --full)"
+                "from a copy, or call svod prune --lost and then svod import --full"
             )
         return body
 

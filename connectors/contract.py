@@ -63,7 +63,7 @@ class Secret(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _not_in_the_file(cls, value: Any) -> Any:
-        if isinstance(value, str):
+        if not isinstance(value, dict | Secret):
             raise ValueError(_NOT_HERE)  # noqa: TRY004 - pydantic reports ValueErrors
         return value
 

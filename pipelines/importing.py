@@ -124,6 +124,7 @@ def import_sources(
     writing = asyncio.Lock()
 
     async def read(job: SourceJob) -> SourceResult:
+        log.info("source %s: begins", job.key, extra={"run": run, "source": job.key})
         return await _Importer(work, job, run, writing, progress).read_as(request)
 
     with run_log.settled(work.store, run):

@@ -6,6 +6,7 @@ import os
 import typing
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -13,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
-from canonical.store.engine import address
+from canonical.store.engine import address, holds_password
 from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig, name_secrets
 from connectors.errors import ConnectorError
@@ -152,10 +153,12 @@ class ScheduleSettings(_Table):
 
     @model_validator(mode="after")
     def _names_its_report(self) -> ScheduleSettings:
-        if (self.job == "report") != (self.report is not None):
-            raise ValueError('a job of kind report, and no other, names its report: report = "group-progress"')
+        if self.job == "report" and self.report is None:
+            raise _wrong("report", 'is missing; write one of `svod report list`, like report = "group-progress"')
+        if self.job != "report" and self.report is not None:
+            raise _wrong("report", f'only job = "report" has one, and this is job = "{self.job}"; leave it out')
         if self.consolidated and self.report is None:
-            raise ValueError("only a job of kind report can be consolidated")
+            raise _wrong("consolidated", f'only job = "report" can be, and this is job = "{self.job}"; leave it out')
         if self.report is not None:
             # most configurations name no report, and reports take long to load
             from pipelines.reporting.asking import NothingSuchError  # noqa: PLC0415
@@ -165,9 +168,10 @@ class ScheduleSettings(_Table):
             try:
                 find(self.report)
             except NothingSuchError as error:
-                raise ValueError(str(error)) from None
+                raise _wrong("report", str(error)) from None
             if self.format not in formats():
-                raise ValueError(f"there is no format {self.format!r}; there are: {', '.join(sorted(formats()))}")
+                known = f"there are: {', '.join(sorted(formats()))}"
+                raise _wrong("format", f"there is no format {self.format!r}; {known}")
         return self
 
     @property
@@ -196,6 +200,21 @@ class Settings(_Table):
     def _unique(self) -> Settings:
         _no_twins("institution", [i.key for i in self.institution])
         return self
+
+    def passwords_in_addresses(self) -> list[str]:
+        """What to say of passwords that stand in the file, where no secret should; never the password."""
+        told = []
+        if holds_password(self.store.url):
+            told.append(
+                "store.url holds a password, and a secret must not stand in the file: put it where PostgreSQL's own clients "
+                "look for it (PGPASSFILE, ~/.pgpass or PGPASSWORD; see docs/deploy.md)"
+            )
+        if (place := urlsplit(self.queue.url)).password or "password" in parse_qs(place.query):
+            told.append(
+                "queue.url holds a password, and a secret must not stand in the file: "
+                'write password = { env = "NAME" } or { file = "path" } below [queue]'
+            )
+        return told
 
 
 class Site:
@@ -358,6 +377,11 @@ def shipped() -> Path:
     """The `config/` that comes with svod."""
     inside = Path(__file__).parent / "_config"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def _wrong(key: str, why: str) -> PydanticCustomError:
+    """What is wrong with one key of a table, seen by the others."""
+    return PydanticCustomError("wrong", "{why}", {"at": key, "why": why})
 
 
 def _no_twins(table: str, keys: list[str]) -> None:

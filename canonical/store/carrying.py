@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, select, text, update
 
-from canonical.store.engine import StoreError, connect, reading, sqlite_url, writing
+from canonical.store.engine import StoreError, connect, reading, shown, sqlite_url, writing
 from canonical.store.intake import micros
 from canonical.store.leases import BusyError, is_dead
 from canonical.store.migrating import form_of, upgrade
@@ -108,7 +108,7 @@ def check_target(engine: Engine, *, force: bool) -> None:
         BusyError: somebody is at work on it.
 
     """
-    place = engine.url.render_as_string(hide_password=True)
+    place = shown(engine.url)
     with reading(engine) as connection:
         held = (LEASES.c.holder != "", LEASES.c.expires > micros(datetime.now(UTC)))
         for name, holder in connection.execute(select(LEASES.c.name, LEASES.c.holder).where(*held)):

@@ -23,6 +23,10 @@ _EXAMPLES: Final = 5
 RESTORE: Final = "restore a backup from before it (svod restore), or read the source anew: svod import --full"
 REPORT: Final = "tell svod's developers: it should not have been written like that"
 
+_LOST: Final = (
+    "if there is none: svod prune --lost, and then svod import --full, which reads anew what the portal still has"
+)
+
 TODO: Final = {
     "database": "the disk or the file system has damaged the database: restore a backup (svod restore)",
     "tables": "restore a backup (svod restore): tables have been changed by something else than svod",
@@ -35,8 +39,8 @@ TODO: Final = {
     "quarantine": "svod import --full reads what it holds anew; " + REPORT,
     "coverage": "svod import --full says anew what was read; " + REPORT,
     "unit": "svod import --full reads it anew; " + REPORT,
-    "raw_missing": "bring the folder back, or restore a backup made --with-raw; if it is gone for good: svod prune --lost",
-    "raw_damaged": "restore a backup made --with-raw; if there is none: svod prune --lost",
+    "raw_missing": f"bring the folder back; {_LOST}",
+    "raw_damaged": f"put the file back from a copy of the folder; {_LOST}",
 }
 """What to do about damage, by the check that found it."""
 

@@ -47,6 +47,17 @@ def address(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+def holds_password(url: str) -> bool:
+    """Whether a password stands in the address of a store."""
+    parsed = address(url)
+    return parsed.password is not None or "password" in parsed.query
+
+
+def shown(url: URL) -> str:
+    """An address as it may be told: without the password."""
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
+
+
 def sqlite_url(file: Path) -> str:
     """The address of a SQLite file."""
     return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
@@ -138,7 +149,7 @@ def translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        place = engine.url.render_as_string(hide_password=True)
+        place = shown(engine.url)
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
         raise StoreError(f"store {place}: {first}. {_advice(first)}") from error
 

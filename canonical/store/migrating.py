@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
 
-from canonical.store.engine import NewerStoreError, reading, writing
+from canonical.store.engine import NewerStoreError, reading, shown, writing
 from canonical.tables import METADATA
 
 HEAD: Final = "0005"
@@ -53,7 +53,7 @@ def upgrade(engine: Engine) -> None:
         config = Config()
         config.set_main_option("script_location", str(_HERE))
         if form not in {s.revision for s in ScriptDirectory.from_config(config).walk_revisions()}:
-            place = engine.url.render_as_string(hide_password=True)
+            place = shown(engine.url)
             raise NewerStoreError(
                 f"store {place} was made by a newer svod (its tables are at {form}): install that version"
             )

@@ -16,6 +16,10 @@ from canonical.tables import SCHEDULES
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+EVERY: Final = "*"
+"""Stands for all institutions, where a job is not of one: no key of an institution is written so, nor holds a comma."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """What is done when, for one institution. Instants are microseconds since 1970."""

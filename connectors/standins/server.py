@@ -254,7 +254,7 @@ class _Quiet(uvicorn.Server):
 @contextlib.contextmanager
 def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
     """Serves an app on this machine while the block runs; gives its base address."""
-    listener = _listen(port)
+    listener = listen(port)
     server = _Quiet(_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -271,18 +271,27 @@ def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
         listener.close()
 
 
-def serve(app: ASGIApp, *, port: int, started: Callable[[str], Any]) -> None:
+def serve(app: ASGIApp, listener: socket.socket, *, started: Callable[[str], Any]) -> None:
     """Serves an app until the process is told to stop; calls `started` with the base address first."""
-    listener = _listen(port)
     started(f"http://127.0.0.1:{listener.getsockname()[1]}")
     uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A port of this machine, 0 for any free one.
+
+    Raises:
+        OSError: it is taken, or only for others.
+
+    """
     # asyncio switches Nagle's algorithm off only where the protocol is named: else each answer waits 40 ms for an ACK
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.close()
+        raise
     listener.listen(128)
     return listener
 

@@ -15,7 +15,8 @@ from canonical.store.carrying import check_target, counted, prepare, put_in
 from canonical.store.engine import NewerStoreError, connect
 from canonical.store.intake import Clock
 from canonical.writing import explained, private_folder
-from connectors.archive import Archive
+from connectors.archive import FolderArchive
+from connectors.errors import DamagedAnswerError
 from pipelines.care.backup import draft
 from pipelines.care.packing import (
     MANIFEST,
@@ -39,7 +40,7 @@ class Target:
     url: str
     folder: Path
     clock: Clock
-    archive: Archive | None
+    archive: FolderArchive | None
 
 
 def restore(file: Path, target: Target, *, force: bool = False, told: Told = lambda *_: None) -> dict[str, Any]:
@@ -133,15 +134,25 @@ def _verify(file: Path, taken: Path, told: Told) -> Manifest:
     return manifest
 
 
-def _put_bodies(file: Path, archive: Archive, told: Told) -> int:
+def _put_bodies(file: Path, archive: FolderArchive, told: Told) -> int:
     done = 0
     with legible(file):
         for name, body in parts(file):
             if name.startswith(RAW):
-                archive.put(body.read())
+                _put(archive, name.removeprefix(RAW), body.read())
                 done += 1
                 told("raw answers", done, None)
     return done
+
+
+def _put(archive: FolderArchive, sha256: str, body: bytes) -> None:
+    """Puts a body into the archive, in the place of one that is damaged too."""
+    try:
+        if archive.holds(sha256):
+            archive.get(sha256)
+    except DamagedAnswerError:
+        archive.discard(sha256)
+    archive.put(body)
 
 
 def _put_in_place(taken: Path, engine: Engine, aside: bool) -> str | None:  # noqa: FBT001 - private

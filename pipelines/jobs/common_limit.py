@@ -17,6 +17,7 @@ from typing import Any, Final
 import redis
 
 from connectors.limits import HostLimit, Hosts, News, Word
+from pipelines.jobs.wakeups import place_of
 
 log = logging.getLogger("svod.limits")
 
@@ -147,7 +148,9 @@ class SharedLimits:
         if not self._away:
             self._away = True
             log.warning(
-                "Redis is away (%s): each process keeps to its part of the portals' limits", type(error).__name__
+                "Redis is away (%s at %s): each process keeps to its part of the portals' limits",
+                type(error).__name__,
+                place_of(self._client),
             )
 
     def _found(self) -> None:

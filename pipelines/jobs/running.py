@@ -18,6 +18,7 @@ from canonical.store import jobs as job_rows
 from canonical.store.jobs import BACKFILL, Job
 from canonical.store.leases import store_clock
 from canonical.store.runs import Begun
+from canonical.store.schedules import EVERY
 from canonical.writing import WriteError, private_folder, whole_file
 from connectors.errors import RateLimitedError, SignInNeededError, UnavailableError
 from pipelines import importing
@@ -39,9 +40,6 @@ PASSING: Final = frozenset({UnavailableError.code, RateLimitedError.code, "store
 
 A job that has cost so many workers their lives (`worker_lost`) is not among them: the next one would die of it too.
 """
-
-EVERY: Final = "*"
-"""Stands for all institutions, where a job is not of one: no key of an institution is written so, nor holds a comma."""
 
 _BEAT: Final = 5.0
 _FRESH: Final = 6 * 3600 * 1_000_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,12 @@ log = logging.getLogger("svod.jobs")
 
 GRACE: Final = 20.0
 """Seconds for which a process that is told to end waits for what it does."""
+
+PATIENCE: Final = 30.0
+"""Seconds for which a burst waits for a Redis that is away."""
+
+_MISSED: Final = 4
+"""After so many looks of which nothing was heard a worker is not counted any more."""
 
 _TURNED_BACK: Final = timedelta(minutes=1)
 """By how much a clock may be set right without anybody minding."""
@@ -83,18 +90,32 @@ class Sweep:
             log.error("jobs cannot be taken: %s: %s", type(error).__name__, REPORT)  # noqa: TRY400 - no trace
 
 
-def work(runner: Runner, wakeups: Wakeups, *, threads: int, stop: threading.Event, burst: bool = False) -> None:
-    """Does jobs until it is told to stop; in a `burst` until none is left, those included that wait to be tried again."""
+def work(runner: Runner, wakeups: Wakeups, *, threads: int, stop: threading.Event, burst: bool = False) -> bool:
+    """Does jobs until it is told to stop; in a `burst` until none is left, those included that wait to be tried again.
+
+    Returns:
+        False if a burst was given up, since Redis has been away for `PATIENCE`.
+
+    """
     sweep = Sweep(runner, wakeups)
     wakeups.start(sweep.work, threads)
+    heard = time.monotonic()
+    given_up = False
     while not stop.is_set():
         wait = sweep.once()
+        if wakeups.here(_MISSED * sweep.every) or runner.busy:
+            heard = time.monotonic()
         if burst and _nothing_left(runner):
+            break
+        if burst and time.monotonic() - heard > PATIENCE:
+            given_up = True
             break
         stop.wait(min(wait, 0.5) if burst else wait)
     runner.stop()
     wakeups.stop(GRACE)
     runner.lay_all_down()
+    wakeups.gone()
+    return not given_up
 
 
 def _nothing_left(runner: Runner) -> bool:

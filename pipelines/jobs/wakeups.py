@@ -7,7 +7,10 @@ a flushed Redis loses nothing, and which job is the most urgent is decided when 
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import dramatiq
@@ -22,9 +25,13 @@ log = logging.getLogger("svod.jobs")
 Client = redis.Redis
 _QUEUE: Final = "jobs"
 _NAMESPACE: Final = "svod"
+_WORKERS: Final = f"{_NAMESPACE}:workers"
+"""Workers, each with the second until which it is taken to be alive."""
+
 _MOST: Final = 100
 """Messages that are under way at most: more of them would wake nobody else."""
 
+_ME: Final = f"{socket.gethostname()}:{os.getpid()}"
 _AWAY: Final = (redis.RedisError, BrokerConnectionError)
 
 
@@ -48,6 +55,26 @@ def connect(url: str, password: str | None = None) -> redis.Redis:
         )
     except ValueError:
         raise ValueError("cannot be read as an address of Redis; write redis://host:6379/1 or rediss://…") from None
+
+
+def place_of(client: redis.Redis) -> str:
+    """Where a client leads to, as it may be told: without user and password."""
+    at = client.connection_pool.connection_kwargs
+    return f"{at.get('host', 'localhost')}:{at.get('port', 6379)}/{at.get('db', 0)}"
+
+
+def workers(client: redis.Redis) -> int | None:
+    """How many workers have said of late that they are there; null if Redis is away."""
+    try:
+        return int(client.zcount(_WORKERS, _now(client), "+inf"))
+    except _AWAY:
+        return None
+
+
+def _now(client: redis.Redis) -> int:
+    """The second by the clock that all workers share."""
+    seconds, _ = client.time()
+    return int(seconds)
 
 
 class Wakeups:
@@ -76,6 +103,23 @@ class Wakeups:
         self._found()
         return True
 
+    def here(self, seconds: float) -> bool:
+        """Says that a worker is in this process for so long from now; false if Redis is away."""
+        try:
+            now = _now(self._client)
+            self._client.zremrangebyscore(_WORKERS, "-inf", now)
+            self._client.zadd(_WORKERS, {_ME: now + seconds})
+        except _AWAY as error:
+            self._lost(error)
+            return False
+        self._found()
+        return True
+
+    def gone(self) -> None:
+        """Says that it is not any more."""
+        with suppress(*_AWAY):
+            self._client.zrem(_WORKERS, _ME)
+
     def start(self, work: Callable[[], None], threads: int) -> None:
         """Calls `work` in one of so many threads whenever a message comes."""
         # its own words come every few seconds while Redis is away; ours come once
@@ -98,7 +142,12 @@ class Wakeups:
     def _lost(self, error: Exception) -> None:
         if not self._away:
             self._away = True
-            log.warning("Redis is away (%s): jobs stay in the store, and go on when it is back", type(error).__name__)
+            what = type(error).__name__
+            log.warning(
+                "Redis is away (%s at %s): jobs stay in the store, and go on when it is back",
+                what,
+                place_of(self._client),
+            )
 
     def _found(self) -> None:
         if self._away:

@@ -19,6 +19,7 @@ from pipelines.care.restore import restore as restore_store
 from pipelines.care.verifying import verify as verify_store
 from svod import __version__
 from svod.cli.frame import FAILED, Frame
+from svod.cli.moments import written
 from svod.cli.progress import by_step
 
 
@@ -78,7 +79,8 @@ def restore(
     manifest = done["manifest"]
     if frame.json:
         frame.give({**done, "manifest": msgspec.to_builtins(manifest)})
-    frame.say(f"{file}, made {manifest.made_at} by svod {manifest.svod}: restored, {sum(manifest.rows.values())} rows")
+    made = written(manifest.made_at, frame.zone)
+    frame.say(f"{file}, made {made} by svod {manifest.svod}: restored, {sum(manifest.rows.values())} rows")
     if manifest.raw and archive is not None:
         frame.say(f"{done['bodies']} raw answers are in the archive")
     elif manifest.raw:
@@ -156,7 +158,8 @@ def verify(
     for line in found.notes:
         frame.say(line)
     frame.say(f"looked at {', '.join(f'{n} {what}' for what, n in found.checked.items()) or 'the database'}")
-    frame.say(f"{len(found.damage)} kinds of damage" if found.damage else "the store is in order")
+    kinds = "1 kind" if len(found.damage) == 1 else f"{len(found.damage)} kinds"
+    frame.say(f"{kinds} of damage" if found.damage else "the store is in order")
     if found.damage:
         frame.status = FAILED
 

@@ -273,9 +273,11 @@ def mute(stream: IO[str]) -> None:
 
 def without_source(message: str, source: str) -> str:
     """A message of a source, to stand behind the source's name: it need not begin with it once more."""
+    institution, _, key = source.partition("/")
     for beginning in (
         f"source {source}: ",
-        f"source {source.partition('/')[2]}: ",
+        f"source {key}: ",
+        f"institution {institution}, source {key}: ",
         f"import {source}: ",
         f"{source}: ",
     ):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +15,7 @@ from canonical.store import jobs as job_rows
 from canonical.store import overview
 from canonical.store import runs as run_log
 from canonical.store import sources as source_rows
-from canonical.store.schedules import Schedule, moment_of
+from canonical.store.schedules import EVERY, Schedule, moment_of
 from canonical.store.schedules import schedules as schedule_rows
 from svod.cli.frame import FAILED, WAITING, Frame, without_source
 from svod.cli.moments import parse_moment, written
@@ -134,13 +135,38 @@ def status(context: typer.Context) -> None:
             "running": [as_json(j) for j in open_jobs if j.state == "running"],
             "parked": [as_json(j) for j in open_jobs if j.state == "parked"],
         },
+        "redis": _redis(frame),
         "schedules": [_schedule(p) for p in plans],
     }
     if frame.json:
         frame.give(document)
         return
-    _sources(frame, document)
-    _queue(frame, document["queue"], document["schedules"])
+    zones: Zones = {i.key: i.place.zone for i in frame.site.institutions()}
+    _sources(frame, document, zones)
+    if document["redis"]:
+        _workers(frame, document["redis"])
+    _queue(frame, document["queue"], zones)
+    for plan in document["schedules"]:
+        _next(frame, plan, zones)
+
+
+Zones = Mapping[str, tzinfo]
+"""The clock of each institution, by its key."""
+
+
+def _redis(frame: Frame) -> dict[str, Any] | None:
+    """How the queue is; null if none is configured. `workers` is null while nobody can tell."""
+    if not frame.site.settings.queue.url:
+        return None
+    from pipelines.jobs.wakeups import place_of, workers  # noqa: PLC0415 - takes long to load
+    from svod.settings import SettingsError  # noqa: PLC0415 - see above
+
+    try:
+        client = frame.redis
+    except SettingsError as error:
+        return {"address": None, "workers": None, "error": str(error)}
+    count = workers(client)
+    return {"address": place_of(client), "workers": count, "error": "Redis is away" if count is None else None}
 
 
 def _schedule(plan: Schedule) -> dict[str, Any]:
@@ -154,33 +180,52 @@ def _schedule(plan: Schedule) -> dict[str, Any]:
     }
 
 
-def _queue(frame: Frame, queue: dict[str, Any], plans: list[dict[str, Any]]) -> None:
+def _workers(frame: Frame, redis: dict[str, Any]) -> None:
+    if redis["workers"] is None:
+        at = f" ({redis['address']})" if redis["address"] else ""
+        frame.say(
+            f"\n{redis['error']}{at}: no job begins, and none is lost; see to it, and to [queue] in {frame.site.file}"
+        )
+    else:
+        alive = f"workers alive: {redis['workers']}" if redis["workers"] else "no worker is alive: start `svod worker`"
+        frame.say(f"\nRedis ({redis['address']}) is there; {alive}")
+
+
+def _queue(frame: Frame, queue: dict[str, Any], zones: Zones) -> None:
     if queue["queued"] or queue["running"] or queue["parked"]:
         frame.say(f"\njobs: {queue['queued']} queued, {len(queue['running'])} running, {len(queue['parked'])} parked")
     for job in queue["running"]:
         host, pid, _ = (job["holder"] or "nobody:?:").rsplit(":", 2)
         frame.say(
-            f"job {job['id']}: {job['name']}: since {written(job['started_at'], frame.zone)}, process {pid} on {host}"
+            f"job {job['id']}: {job['name']}: since {written(job['started_at'], zones.get(job['institution'], frame.zone))}, process {pid} on {host}"
         )
     for job in queue["parked"]:
         frame.say(
             f"job {job['id']}: {job['name']}: parked after {job['attempts']} attempts: {job['error']['message']}; "
             f"when it is mended: svod jobs retry {job['id']}"
         )
-    for plan in plans:
-        due = written(plan["next_due_at"], frame.zone)
-        frame.say(f"next {plan['job']} of {plan['institution']}: {due} ({plan['cron']})")
 
 
-def _sources(frame: Frame, document: dict[str, Any]) -> None:
+def _next(frame: Frame, plan: dict[str, Any], zones: Zones) -> None:
+    """When a schedule falls due, by the clock by which it does: of several institutions that of the first."""
+    whose = plan["institution"]
+    first = next(iter(zones), "") if whose == EVERY else whose.partition(",")[0]
+    due = written(plan["next_due_at"], zones.get(first, frame.zone))
+    what = " ".join([plan["job"], *filter(None, [plan["arguments"].get("report")])])
+    every = "all institutions" if whose == EVERY else whose.replace(",", ", ")
+    frame.say(f"next {what} of {every}: {due} ({plan['cron']})")
+
+
+def _sources(frame: Frame, document: dict[str, Any], zones: Zones) -> None:
+    clocks = {s["source"]: zones[s["source"].partition("/")[0]] for s in document["sources"]}
     frame.table(
         ["source", "state", "since", "last delivered", "quarantine", "drift"],
         [
             [
                 s["source"],
                 _STATES.get(s["state"], s["state"]),
-                written(s["state_since"], frame.zone),
-                written(s["last_read_at"], frame.zone) or "never",
+                written(s["state_since"], clocks[s["source"]]),
+                written(s["last_read_at"], clocks[s["source"]]) or "never",
                 sum(s["quarantine"].values()) or "",
                 sum(d["count"] for d in s["drift"]) or "",
             ]
@@ -193,11 +238,18 @@ def _sources(frame: Frame, document: dict[str, Any]) -> None:
             frame.say(f"{one['source']}: {without_source(one['message'], one['source'])}")
         for d in one["drift"]:
             frame.say(f"{one['source']}: {d['kind'].replace('_', ' ')} {d['place']}.{d['name']} × {d['count']}")
+    if any(one["drift"] for one in document["sources"]):
+        frame.say(_DRIFT)
     for r in document["waiting_removals"]:
         frame.say(
             f"{r['source']}: {r['rows']} removals wait; if they are right: svod import --accept-removals {r['run']}"
         )
 
+
+_DRIFT: Final = (
+    "drift is where a portal's answers differ from what svod knows of them: words and fields that are new, gone, or lead nowhere. "
+    "The rest is read all the same; if it stays, send these lines to svod's developers"
+)
 
 _STATES: Final = {"needs_sign_in": "needs sign-in", "signed_in": "signed in"}
 """How states are written for people, where it is not by their names."""

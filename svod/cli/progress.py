@@ -1,15 +1,22 @@
-"""How far work has come, on a terminal; elsewhere nothing is shown."""
+"""How far work has come: bars on a terminal; elsewhere an import says so in the log."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from canonical.store.runs import Run
 from svod.cli.frame import Frame
+
+log = logging.getLogger("svod.import")
+
+EVERY_SECONDS: Final = 60.0
+"""How often the log says how far a source is."""
 
 
 def expected_units(runs: Sequence[Run], asked: Mapping[str, Any]) -> dict[str, int]:
@@ -25,9 +32,16 @@ def expected_units(runs: Sequence[Run], asked: Mapping[str, Any]) -> dict[str, i
 
 @contextmanager
 def by_source(frame: Frame, expected: Mapping[str, int | None]) -> Iterator[Callable[[str, str], None] | None]:
-    """A bar for each source: what it is at, how many units, and where it is known how many to expect, how long it will take."""
-    if frame.quiet or not frame.errors.is_terminal:
+    """A bar for each source: what it is at, how many units, and where it is known how many to expect, how long it will take.
+
+    Off a terminal log lines: when a source begins and ends, and in between how many units, once a minute.
+    """
+    if frame.quiet:
         yield None
+        return
+    if not frame.errors.is_terminal:
+        with _telling():
+            yield _in_log(expected)
         return
     columns = (
         SpinnerColumn(),
@@ -51,6 +65,31 @@ def by_source(frame: Frame, expected: Mapping[str, int | None]) -> Iterator[Call
             bar.update(tasks[key], completed=done[key], total=total, description=f"{key}: {unit}", count=count)
 
         yield told
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """The log of imports tells more than what has gone wrong."""
+    before = log.level
+    log.setLevel(min(logging.INFO, log.getEffectiveLevel()))
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _in_log(expected: Mapping[str, int | None]) -> Callable[[str, str], None]:
+    done = dict.fromkeys(expected, 0)
+    said_at = dict.fromkeys(expected, time.monotonic())
+
+    def told(key: str, _unit: str) -> None:
+        done[key] += 1
+        if (now := time.monotonic()) - said_at[key] >= EVERY_SECONDS:
+            said_at[key] = now
+            of = f" of about {total}" if (total := expected[key]) and total >= done[key] else ""
+            log.info("source %s: %d%s units read", key, done[key], of, extra={"source": key, "units": done[key]})
+
+    return told
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.jobs.running import EVERY, Policy, Runner
+from canonical.store.schedules import EVERY
+from pipelines.jobs.running import Policy, Runner
 from pipelines.jobs.scheduling import Plan
-from pipelines.jobs.serving import Scheduler, work
+from pipelines.jobs.serving import PATIENCE, Scheduler, work
+from pipelines.jobs.wakeups import place_of
 from svod.cli.frame import WRONG, Frame
 from svod.cli.options import MetricsHost, MetricsPort, metrics
 from svod.settings import ScheduleSettings
@@ -29,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def worker(
     context: typer.Context,
     threads: Annotated[int, typer.Option(min=1, max=64, help="How many jobs at once.")] = 4,
-    burst: Annotated[bool, typer.Option("--burst", help="End when no job is left.")] = False,
+    burst: Annotated[bool, typer.Option("--burst", help="End when no job is left; fail if Redis stays away.")] = False,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
@@ -46,7 +48,12 @@ def worker(
         return
     runner = _runner(frame)
     with metrics(frame, metrics_host, metrics_port), _until_told(frame) as stop:
-        work(runner, wakeups, threads=threads, stop=stop, burst=burst)
+        if not work(runner, wakeups, threads=threads, stop=stop, burst=burst):
+            frame.fail(
+                f"Redis ({place_of(frame.redis)}) has been away for {PATIENCE:.0f} seconds: see that it runs, and that [queue] "
+                "url and password are right, then call it again; the jobs stay in the store",
+                "queue",
+            )
         _end(frame, runner)
 
 

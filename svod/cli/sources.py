@@ -13,11 +13,11 @@ import typer
 
 from canonical.store import Store
 from canonical.store import runs as run_log
-from canonical.store.engine import address
+from canonical.store.engine import address, shown
 from canonical.store.jobs import BACKFILL, SOON, Wanted
 from canonical.writing import whole_file
 from connectors.captures import paths_of
-from connectors.contract import CheckLine
+from connectors.contract import CheckLine, Secret
 from connectors.errors import (
     AccessDeniedError,
     ArchiveError,
@@ -119,7 +119,7 @@ def init(context: typer.Context) -> None:
     frame.config = path
     site = load(path)
     Store(site.store_url, frame.clock).close()
-    store = address(site.settings.store.url).render_as_string(hide_password=True)
+    store = shown(address(site.settings.store.url))
     if frame.json:
         frame.give({"config": str(path), "written": made, "store": store})
     frame.say(f"{path}: {'written; describe your institutions in it' if made else 'was there already, and is kept'}")
@@ -143,13 +143,17 @@ def check(context: typer.Context, source: Annotated[list[str] | None, typer.Argu
         frame.say(f"{one.job.key}: {'good' if one.good else 'not good'}")
         for line in one.lines:
             sign = {True: "yes", False: "NO", None: "?"}[line.ok]
-            frame.say(f"  {line.what}: {sign}{f' ({line.detail})' if line.detail else ''}")
-            if line.ok is False:
+            told_below = line.ok is False
+            frame.say(f"  {line.what}: {sign}{f' ({line.detail})' if line.detail and not told_below else ''}")
+            if told_below:
                 step = "" if one.error else f"{line.what}: "
                 frame.complain(f"{one.job.key}: {step}{line.detail or 'no'}")
                 frame.status = FAILED
+    warnings = [f"{frame.site.file}: {w}" for w in frame.site.settings.passwords_in_addresses()]
     if frame.json:
-        frame.give({"sources": document})
+        frame.give({"sources": document, "warnings": warnings})
+    for warning in warnings:
+        frame.complain(warning)
     if not jobs:
         frame.complain(frame.nothing_configured())
 
@@ -178,7 +182,8 @@ async def check_all(work: Workplace, jobs: Sequence[SourceJob]) -> list[Checked]
                 return Checked(job, [_shown(job, line) for line in await survey(work, job)])
             connector = connect(context)
             try:
-                return Checked(job, [_shown(job, line) for line in await connector.check()])
+                lines = [*await connector.check(), *_secrets_that_lack(job)]
+                return Checked(job, [_shown(job, line) for line in lines])
             finally:
                 await connector.close()
         except ConnectorError as error:
@@ -191,6 +196,18 @@ async def check_all(work: Workplace, jobs: Sequence[SourceJob]) -> list[Checked]
             return Checked(job, [CheckLine("svod", ok=False, detail=what)], {"code": "internal_error", "message": what})
 
     return list(await asyncio.gather(*(one(job) for job in jobs)))
+
+
+def _secrets_that_lack(job: SourceJob) -> list[CheckLine]:
+    """What the source's `auth` names and is not there: a kept sign-in does without it only for so long."""
+    lines = []
+    for _, value in job.config.auth or ():
+        if isinstance(value, Secret):
+            try:
+                value.reveal()
+            except SourceConfigError as error:
+                lines.append(CheckLine(_STEPS[error.code], ok=False, detail=str(error)))
+    return lines
 
 
 def _steps(job: SourceJob, error: ConnectorError, *, answered: bool) -> list[CheckLine]:
@@ -278,9 +295,9 @@ def _wanted(job: SourceJob, request: Request) -> Wanted:
 
 
 def _import_with_progress(frame: Frame, jobs: list[SourceJob], request: Request) -> dict[str, Any]:
-    """Imports; on a terminal shows what each source has come to, and how long it will take by the last time."""
+    """Imports; shows what each source has come to, and how long it will take by the last time."""
     last: dict[str, int] = {}
-    if frame.errors.is_terminal:
+    if not frame.quiet:
         with frame.store.reading() as connection:
             last = expected_units(run_log.recent(connection, limit=_LOOK_BACK), request.as_json())
     with by_source(frame, {j.key: last.get(j.key) for j in jobs}) as progress:

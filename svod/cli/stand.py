@@ -18,7 +18,7 @@ from connectors.errors import SourceConfigError
 from connectors.registry import manifest, manifests
 from connectors.standins.folder import write_folder
 from connectors.standins.region import make_institution
-from connectors.standins.server import Door, Faults, StandIn, serve
+from connectors.standins.server import Door, Faults, StandIn, listen, serve
 from svod.cli.frame import Frame
 
 KNOWN: Final = tuple(
@@ -75,7 +75,12 @@ def standin(
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
-    serve(door, port=port, started=started)
+    try:
+        listener = listen(port)
+    except OSError as error:
+        why = f"port {port} of this machine cannot be used ({error.strerror or error}); choose another, or 0 for any free one"
+        raise typer.BadParameter(why, param_hint="--port") from None
+    serve(door, listener, started=started)
 
 
 def make_standin(

@@ -421,6 +421,17 @@ def test_damage_to_the_raw_archive_is_named_and_can_be_settled(lived_here: Insta
     assert [b for b in bodies if b.exists()] == bodies[2:]
 
 
+def test_a_restore_mends_damaged_bodies(lived_here: Installation) -> None:
+    """Though a file of that name is there."""
+    file = put_away(lived_here)
+    body = next((lived_here.folder / "raw").rglob("*.zst"))
+    body.write_bytes(b"rotten")
+    assert lived_here.run("verify", status=1).stdout.endswith("\n1 kind of damage\n")
+    said = lived_here.run("restore", str(file), "--force").stdout
+    assert ", made 2026-11-21 18:00:00+03:00 by svod" in said
+    assert lived_here.json("verify")["ok"]
+
+
 def test_lost_answers_come_again_with_the_next_import(lived_here: Installation) -> None:
     """Though the portal says what it said the last time."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pkgutil
 import re
+import socket
 import subprocess
 import sys
 from importlib import import_module
@@ -149,13 +150,13 @@ def test_a_source_is_named_once(tmp_path: Path) -> None:
     message = site.json("import", status=1)["sources"][0]["error"]["message"]
     assert message.startswith("source a/f: path ")
     rest = message.removeprefix("source a/f: ")
-    assert site.run("import", status=1).stderr == f"a/f: failed: {rest}\n"
+    assert site.run("-q", "import", status=1).stderr == f"a/f: failed: {rest}\n"
     assert f"\na/f: {rest}" in site.run("status").stdout
     assert (
         f"a/f: {rest}"
         in site.run("check", status=1).stderr.splitlines() + site.run("check", status=1).stdout.splitlines()
     )
-    for text in ("source a/f: x", "source f: x", "import a/f: x", "a/f: x", "x"):
+    for text in ("source a/f: x", "source f: x", "import a/f: x", "a/f: x", "institution a, source f: x", "x"):
         assert without_source(text, "a/f") == "x"
     assert without_source("source a/ff: x", "a/f") == "source a/ff: x"
 
@@ -182,6 +183,13 @@ def test_only_stand_ins_that_exist_are_offered(site: Installation) -> None:
     for name in offered:
         connector, _, product = name.partition("/")
         assert manifest(connector).product(product or None).standin
+
+
+def test_a_port_that_is_taken_is_named(site: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = site.run("standin", "dnevnik", "--students", "10", "--port", port, status=2).stderr
+    assert f"--port: port {port} of this machine cannot be used (Address already in use); choose another" in said
 
 
 def test_the_first_line_of_a_stand_in_tells_the_kind() -> None:

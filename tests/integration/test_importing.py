@@ -193,7 +193,7 @@ def test_a_damaged_answer_is_left_out_of_a_replay_alone(place: Installation) -> 
     result = place.json("replay", status=1)["sources"][0]
     assert (result["status"], result["error"]["code"]) == ("partial", "raw_archive_damaged")
     assert str(kept) in result["error"]["message"]
-    assert "from a backup" in result["error"]["message"]
+    assert "svod prune --lost" in result["error"]["message"]
     assert [lost["unit"] for lost in result["lost"]] == ["marks.ndjson 0"]
     assert place.export() == before
 

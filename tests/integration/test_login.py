@@ -113,6 +113,7 @@ class TestSigningIn:
         assert site.states()["a/portal"] == "signed_in"
 
         assert site.json("check", "a/portal", env=site.env)["sources"][0]["ok"]
+        assert "auth.client_secret: the environment variable" in site.run("check", "a/portal", status=1).stderr
         assert site.json("import", *DATES, env=site.env)["status"] == "ok"
         assert site.states() == {"a/f": "ok", "a/portal": "ok"}
         assert any(m["source"] == "a/portal" for m in site.export()["lessons"])

@@ -63,7 +63,7 @@ class TestSecrets:
             status = place.run("--json", "status")
             for done in (*told, status):
                 assert good[:9] not in done.stdout + done.stderr
-            assert "institution a, source portal: auth.token: the environment variable A_TOKEN holds" in told[0].stderr
+            assert "a/portal: auth.token: the environment variable A_TOKEN holds" in told[0].stderr
             assert {s["source"]: s["ok"] for s in json.loads(told[2].stdout)["sources"]} == {
                 "a/f": True,
                 "a/portal": False,
@@ -204,10 +204,25 @@ class TestCheck:
         assert [(line["what"], line["ok"]) for line in lines] == steps
         assert says in lines[-1]["detail"]
         signs = [f"{what}: {'yes' if ok else 'NO'}" for what, ok in steps]
-        assert [line.partition(" (")[0].strip() for line in told.stdout.splitlines()] == ["a/portal: not good", *signs]
+        assert [line.strip() for line in told.stdout.splitlines()] == ["a/portal: not good", *signs], (
+            "the fault is told once"
+        )
         step = "" if source["error"] else f"{steps[-1][0]}: "
         assert f"a/portal: {step}{lines[-1]['detail']}" in told.stderr.splitlines()
         assert "wrong" not in told.stdout + told.stderr
+
+    def test_a_password_in_an_address_is_told_and_never_shown(self, tmp_path: Path) -> None:
+        place = with_folder(tmp_path)
+        assert place.json("check")["warnings"] == []
+        place.config += '[queue]\nurl = "redis://:Krokodil@127.0.0.1:9/1"\n'
+        place.change("sqlite:///svod.db", "postgresql://svod@127.0.0.1:9/svod?password=Krokodil")
+        for words in (["check"], ["--json", "check"]):
+            told = place.run(*words, status=None)
+            assert "Krokodil" not in told.stdout + told.stderr
+        place.change("postgresql://svod@127.0.0.1:9/svod?password=Krokodil", "sqlite:///svod.db")
+        assert "svod.toml: queue.url holds a password" in place.run("check").stderr
+        (said,) = place.json("check")["warnings"]
+        assert said in place.run("check").stderr
 
     def test_a_fault_of_our_own_touches_one_source_only(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         place = with_folder(tmp_path).source("g", "files", layout="canonical", path="other")
@@ -241,7 +256,7 @@ class TestVerbose:
         place = with_folder(tmp_path)
         (tmp_path / "drop" / "people.ndjson").unlink()
         (tmp_path / "drop").rmdir()
-        short = place.run(*words, status=status).stderr
+        short = place.run("-q", *words, status=status).stderr
         assert len(short.splitlines()) == 1
         done = subprocess.run(
             place.command("-v", *words), cwd=tmp_path, env=place.environment(), capture_output=True, text=True, check=False

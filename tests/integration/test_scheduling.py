@@ -23,6 +23,7 @@ from pipelines.completeness.running import Ward
 from pipelines.jobs.running import Policy, Runner
 from pipelines.jobs.scheduling import Plan, take_up, tick
 from pipelines.jobs.serving import Scheduler
+from pipelines.jobs.wakeups import Wakeups, connect, workers
 from pipelines.workplace import SourceJob, Workplace
 from svod.settings import shipped
 from tests.sites import Installation, write_folder
@@ -388,9 +389,12 @@ def test_a_job_that_is_asked_for(place: Installation) -> None:
     [
         ('[[schedule]]\njob = "import"\ncron = "61 * * * *"\n', "not a cron expression"),
         ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\ninstitutions = ["c"]\n', "there is no institution 'c'"),
-        ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "names its report"),
+        ('[[schedule]]\njob = "report"\ncron = "0 * * * *"\n', "schedule[1].report: is missing"),
         ('[[schedule]]\njob = "report"\nreport = "nothing"\ncron = "0 * * * *"\n', "nothing"),
-        ('[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n', "only a job of kind report"),
+        (
+            '[[schedule]]\njob = "import"\ncron = "0 * * * *"\nconsolidated = true\n',
+            'schedule[1].consolidated: only job = "report"',
+        ),
         ('[queue]\nurl = "amqp://x:secret@y"\n', "write redis://"),
     ],
 )
@@ -414,3 +418,67 @@ def test_those_who_stay_serve_metrics(tmp_path: Path, command: str, redis_url: s
 
 def test_a_worker_needs_a_queue(tmp_path: Path) -> None:
     assert "svod scheduler" in Installation(tmp_path).institution("a").run("worker", status=2).stderr
+
+
+@pytest.fixture
+def queued(tmp_path: Path, redis_url: str) -> Installation:
+    place = Installation(tmp_path)
+    place.config += f'[queue]\nurl = "{redis_url}"\n'
+    place.config += '[[schedule]]\njob = "report"\nreport = "group-progress"\ncron = "0 7 1 * *"\nconsolidated = true\n'
+    write_folder(tmp_path / "drop", CLASS)
+    return place.institution("a", timezone="Asia/Omsk").source("f", "files", layout="canonical", path="drop")
+
+
+def test_status_tells_of_redis_and_of_workers(queued: Installation, redis_url: str) -> None:
+    at = redis_url.removeprefix("redis://")
+    assert queued.json("status")["redis"] == {"address": at, "workers": 0, "error": None}
+    assert f"Redis ({at}) is there; no worker is alive: start `svod worker`" in queued.run("status").stdout
+    client = connect(redis_url)
+    wakeups = Wakeups(client)
+    assert wakeups.here(60)
+    assert f"Redis ({at}) is there; workers alive: 1" in queued.run("status").stdout
+    wakeups.gone()
+    assert workers(client) == 0
+    wakeups.here(-1)
+    assert workers(client) == 0, "what has not been heard of for long is not alive"
+    client.close()
+    queued.change(redis_url, "redis://:Krokodil@127.0.0.1:1/3")
+    away = queued.run("status")
+    assert "Redis is away (127.0.0.1:1/3): no job begins, and none is lost" in away.stdout
+    assert queued.json("status")["redis"]["workers"] is None
+    assert "Krokodil" not in away.stdout + away.stderr
+    queued.change("[queue]\n", '[queue]\npassword = { env = "NO_SUCH_PASSWORD" }\n')
+    assert "queue.password: the environment variable NO_SUCH_PASSWORD is not set" in queued.run("status").stdout
+
+
+def test_a_worker_says_that_it_is_there(queued: Installation, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = connect(redis_url)
+    seen: list[int | None] = []
+    run_next = Runner.run_next
+    monkeypatch.setattr(Runner, "run_next", lambda self: seen.append(workers(client)) or run_next(self))
+    queued.run("import", "--queue")
+    queued.run("worker", "--burst")
+    assert seen[-1] == 1
+    assert workers(client) == 0, "it has ended"
+    client.close()
+
+
+def test_status_shows_the_clock_of_the_institution_and_what_falls_due(queued: Installation) -> None:
+    queued.run("import")
+    queued.run("scheduler", "--once")
+    said = queued.run("status").stdout
+    assert "2026-11-20 21:00:00+06:00" in said
+    assert "next report group-progress of all institutions: 2026-12-01 07:00:00+06:00 (0 7 1 * *)" in said
+
+
+def test_a_burst_gives_a_redis_up_that_stays_away(
+    queued: Installation, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued.change(redis_url, "redis://:Krokodil@127.0.0.1:1/3")
+    queued.run("worker", "--burst")  # nothing is to be done
+    queued.run("import", "--queue")
+    monkeypatch.setattr("pipelines.jobs.serving.PATIENCE", 0.1)
+    told = queued.run("worker", "--burst", status=1).stderr
+    assert "Redis (127.0.0.1:1/3) has been away for" in told
+    assert "Krokodil" not in told
+    assert queued.json("status")["queue"]["queued"] == 1

@@ -156,7 +156,7 @@ def test_what_speaks_to_a_person_stays_text(place: Installation) -> None:
     lines = done.stderr.splitlines()
     told = [json.loads(line) for line in lines if line.startswith("{")]
     assert {"run": 1, "source": "a/f", "status": "ok", "logger": "svod.import", "level": "info"}.items() <= next(
-        t for t in told if t.get("source") == "a/f"
+        t for t in told if t.get("status")
     ).items()
     assert lines[-1] == "a/f: 1 records could not be stored; see `svod quarantine list`"
     assert json.loads(done.stdout)["status"] == "ok"
@@ -187,6 +187,16 @@ def test_progress_expects_what_came_the_last_time() -> None:
             told("a/g", "unit")
     assert "2/2 units" in out.getvalue() or "3 units" in out.getvalue()
     assert "a/g" in out.getvalue()
-    frame.__dict__["errors"] = Console(file=io.StringIO(), force_terminal=False)
-    with by_source(frame, {"a/f": 2}) as told:
-        assert told is None
+
+
+def test_off_a_terminal_an_import_says_in_the_log_how_far_it_is(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def events() -> list[str]:
+        lines = place.run("--json", "import", "--source", "f", status=None).stderr.splitlines()
+        return [json.loads(line)["event"] for line in lines if line.startswith("{")]
+
+    assert events() == ["source a/f: begins", "source a/f: ok"], "it took no minute"
+    monkeypatch.setattr("svod.cli.progress.EVERY_SECONDS", 0.0)
+    assert "source a/f: 2 of about 14 units read" in events()
+    assert not logging.getLogger("svod.import").level, "for no other command"

@@ -61,12 +61,13 @@ def test_the_name_of_a_variant_stands_in_no_message(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(file)
     assert str(caught.value).splitlines() == [
-        f"{file}: institution[1].source[1].auth.token: is missing",
         f"{file}: institution[1].source[1].auth.tokn: unknown key; did you mean 'token'?",
-    ]
+        f"{file}: institution[1].source[1].auth.token: is missing",
+    ], "what is misspelt before what is missing by it"
 
 
 INSTITUTION = '[[institution]]\nkey = "a"\nname = "A"\nkind = "school"\n'
+SCHEDULE = '[[schedule]]\ncron = "0 * * * *"\n'
 SOURCE = '[[institution.source]]\nkey = "p"\nconnector = "files"\n'
 
 
@@ -75,6 +76,13 @@ SOURCE = '[[institution.source]]\nkey = "p"\nconnector = "files"\n'
     [
         (INSTITUTION + SOURCE + 'auth = { kind = "tokn" }', "institution[1].source[1].auth.kind: 'tokn' is none of token, oauth, password; did you mean 'token'?"),
         (INSTITUTION + SOURCE + "auth = {}", "institution[1].source[1].auth.kind: is missing; it is one of token, oauth, password"),
+        (INSTITUTION + SOURCE + "remote_id = 64", "institution[1].source[1].remote_id: must be text: write it in quotes"),
+        (INSTITUTION + SOURCE + 'auth = { kind = "token", token = 64 }', 'institution[1].source[1].auth.token: a secret must not stand in the file: write { env = "NAME" }, { file = "path" } or { keyring = "service" }'),
+        (SCHEDULE + 'job = "importt"', "schedule[1].job: input should be 'import', 'reconcile', 'completeness' or 'report'; did you mean 'import'?"),
+        (SCHEDULE + 'job = "report"', 'schedule[1].report: is missing; write one of `svod report list`, like report = "group-progress"'),
+        (SCHEDULE + 'job = "import"\nreport = "group-progress"', 'schedule[1].report: only job = "report" has one, and this is job = "import"; leave it out'),
+        (SCHEDULE + 'job = "import"\nconsolidated = true', 'schedule[1].consolidated: only job = "report" can be, and this is job = "import"; leave it out'),
+        (SCHEDULE + 'job = "report"\nreport = "group-progress"\nformat = "doc"', "schedule[1].format: there is no format 'doc'; there are: csv, html, json, xlsx"),
         (INSTITUTION * 3, "institution[2].key: 'a' stands twice: institution[1] has it already"),
         (INSTITUTION + SOURCE * 2, "institution[1].source[2].key: 'p' stands twice: source[1] has it already"),
     ],
