@@ -403,6 +403,38 @@ def test_a_wrong_schedule_is_told_at_once(tmp_path: Path, lines: str, said: str)
     assert "secret" not in done.stderr
 
 
+ALL = 'consolidated = true\ninstitutions = ["*"]'
+OF_A = 'consolidated = true\ninstitutions = ["a"]'
+APART = 'institutions = ["a", "b"]'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (ALL, OF_A, "reports"),
+        (ALL, f'{OF_A}\nfolder = "./reports/"\nreport = "Успеваемость групп"', "reports"),
+        (ALL, f'{OF_A}\nformat = "csv"', None),
+        (ALL, f'{OF_A}\nfolder = "of-a"', None),
+        (ALL, f'{OF_A}\nreport = "journal-keeping"', None),
+        (ALL, 'consolidated = true\ninstitutions = ["b", "a"]', None),
+        (ALL, APART, None),
+        (APART, f'{ALL}\nfolder = "reports/a"', "reports/a"),
+        (APART, f'{OF_A}\nfolder = "reports/a"', None),
+    ],
+)
+def test_no_two_schedules_write_different_reports_into_one_file(
+    tmp_path: Path, first: str, second: str, told: str | None
+) -> None:
+    place = Installation(tmp_path)
+    for cron, lines in (("0 7 * * *", first), ("0 8 * * *", second)):
+        report = "" if "report =" in lines else 'report = "group-progress"\n'
+        place.config += f'[[schedule]]\njob = "report"\ncron = "{cron}"\n{report}{lines}\n'
+    place.institution("a").institution("b")
+    said = place.run("status", status=2 if told else 0).stderr
+    if told:
+        assert f"schedule[2].folder: {told}/Успеваемость групп.xlsx is written by schedule[1] too" in said
+
+
 @pytest.mark.parametrize("command", ["scheduler", "worker"])
 def test_those_who_stay_serve_metrics(tmp_path: Path, command: str, redis_url: str) -> None:
     place = Installation(tmp_path)
