@@ -161,10 +161,14 @@ def marks_of_dnevnik(browser: Browser, group: str) -> None:
         browser.ask(f"/v2.0/edu-groups/{group}/marks/{since}/{until}")
 
 
-def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
-    for group in lists_of_dnevnik(browser, standin.remote_id):
-        lessons_of_dnevnik(browser, group)
+def journals_of_dnevnik(browser: Browser, groups: list[str], *, with_log: bool = True) -> None:
+    for group in groups:
+        lessons_of_dnevnik(browser, group, with_log=with_log)
         marks_of_dnevnik(browser, group)
+
+
+def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id))
 
 
 def subjects_of_dnevnik(browser: Browser, group: str) -> None:
@@ -604,9 +608,7 @@ def test_the_log_of_pupils_is_complete_for_them_alone(brand: tuple[str, str]) ->
     bench = Bench(*brand)
     standin = bench.standin()
     browser = signed_in_dnevnik(standin)
-    for group in lists_of_dnevnik(browser, standin.remote_id):
-        lessons_of_dnevnik(browser, group, with_log=False)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id), with_log=False)
     lists = len(browser.entries)
     pupils = pupils_of(standin)
     log_of_pupils(browser, pupils)
@@ -633,9 +635,7 @@ def test_of_answers_about_one_lesson_the_newest_holds() -> None:
     standin = bench.standin(place)
     browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
-    for group in groups:
-        lessons_of_dnevnik(browser, group)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups)
     pupils = pupils_of(standin)
     one, other, *rest = place.absences.values()
     del place.absences[one.id]
@@ -665,9 +665,7 @@ def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
     place.source("portal", "dnevnik", remote_id=standin.remote_id)
     browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
-    for group in groups:
-        lessons_of_dnevnik(browser, group)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups)
     first = len(browser.entries)
     place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "whole.har")))
     before = {e: rows(place, e) for e in ("lessons", "works", "marks", "attendance")}
@@ -765,9 +763,7 @@ def test_newer_marks_of_one_subject_let_those_of_subgroups_stand() -> None:
     standin = bench.standin()
     browser = signed_in_dnevnik(standin)
     classes = classes_of(standin, lists_of_dnevnik(browser, standin.remote_id))
-    for group in classes:
-        lessons_of_dnevnik(browser, group, with_log=False)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, classes, with_log=False)
     records = {e: {r.key: r for r in standin.truth() if entity_of(r) == e} for e in ("works", "courses")}
     with captured_in(bench.product, browser.entries) as capture:
         before = bench.read(bench.standin(), capture=capture).got.records
@@ -846,9 +842,7 @@ def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks()
     browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
     lists = len(browser.entries)
-    for group in groups:
-        lessons_of_dnevnik(browser, group, with_log=False)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups, with_log=False)
     for entry in browser.entries[lists:]:
         entry["request"]["url"] += "?limit=1000"
     mark, *_ = school.marks
@@ -858,9 +852,7 @@ def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks()
         del school.absences[key]
     del school.lessons[lesson.id]
     school.touched()
-    for group in groups:
-        lessons_of_dnevnik(browser, group)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups)
     with captured_in(bench.product, browser.entries) as capture:
         trial = bench.read(bench.standin(), capture=capture)
     shown = {(e, k) for e in ("lessons", "marks") for k in trial.got.records[e]}

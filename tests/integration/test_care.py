@@ -80,14 +80,6 @@ def everything(place: Installation) -> list[Any]:
     ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'other.db'}"
-    url: str = request.getfixturevalue("make_database")()
-    return url
-
-
 def put_away(place: Installation, *more: str) -> Path:
     file = place.folder / "a.backup"
     place.run("backup", str(file), "--with-raw", *more)
@@ -97,11 +89,11 @@ def put_away(place: Installation, *more: str) -> Path:
 # -- backup and restore ----------------------------------------------------------------------------------------------
 
 
-def test_a_backup_is_restored_into_either_kind_of_store(lived: Installation, other_url: str, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_either_kind_of_store(lived: Installation, bare_url: str, tmp_path: Path) -> None:
     expected = everything(lived)
     file = put_away(lived)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    other = site(tmp_path / "other", other_url, tmp_path / "drop")
+    other = site(tmp_path / "other", bare_url, tmp_path / "drop")
     other.now = lived.now
     done = other.json("restore", str(file))
     assert done["bodies"] == done["manifest"]["raw"]["bodies"] == 8
