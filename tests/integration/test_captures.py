@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from canonical.cleaning import clean
-from canonical.entities import ENTITIES, Attendance, Group, entity_of
+from canonical.entities import ENTITIES, Attendance, Course, Group, entity_of
 from connectors.archive import NoArchive
 from connectors.asurso.school.signin import hashed
 from connectors.captures import Capture
@@ -654,6 +654,61 @@ def test_of_answers_about_one_lesson_the_newest_holds() -> None:
         by_course = bench.read(bench.standin(), capture=capture)
     assert by_course.got.records["attendance"] == attendance_of(standin)
     assert len(by_course.got.records["attendance"]) < len(by_pupil.got.records["attendance"])
+
+
+def log_of_pupils_by_subjects(browser: Browser, standin: StandIn) -> None:
+    """The log of every pupil in every subject, as the truth stands now."""
+    subjects = {r.subject for r in standin.truth() if isinstance(r, Course)}
+    for person in pupils_of(standin):
+        for subject in subjects:
+            for since, until in HALVES:
+                asked = {"from": f"{since}", "to": f"{until}T23:59:59"}
+                browser.ask(f"/v2/lesson-log-entries/person/{person}/subject/{subject}", asked)
+
+
+def test_the_log_of_pupils_by_subjects_is_read_and_is_complete_for_nothing() -> None:
+    bench = Bench("dnevnik")
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id), with_log=False)
+    without = len(browser.entries)
+    with captured_in(bench.product, browser.entries) as capture:
+        before = covered(bench.read(bench.standin(), capture=capture), "attendance")
+    log_of_pupils_by_subjects(browser, standin)
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.got.records["attendance"] == attendance_of(standin)
+    assert covered(trial, "attendance") == before
+    assert not trial.got.rejects
+    with captured_in(bench.product, browser.entries[without:]) as capture:
+        loose = bench.read(bench.standin(), capture=capture)
+    assert loose.got.records["attendance"] == attendance_of(standin), "the lessons they are of may come later"
+    assert covered(loose, "attendance") == set()
+
+
+def test_a_newer_log_of_a_pupil_in_a_subject_holds_against_that_of_the_lesson() -> None:
+    bench = Bench("dnevnik")
+    place = bench.place()
+    standin = bench.standin(place)
+    browser = signed_in_dnevnik(standin)
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id))
+    one, other, third, *_ = place.absences.values()
+    pupils = pupils_of(standin)
+    del place.absences[one.id]
+    other.status = "late" if other.status != "late" else "ill"
+    place.touched()
+    assert pupils_of(standin) == pupils
+    log_of_pupils_by_subjects(browser, standin)
+    with captured_in(bench.product, browser.entries) as capture:
+        newer = bench.read(bench.standin(), capture=capture)
+    assert newer.got.records["attendance"] == attendance_of(standin)
+    del place.absences[third.id]
+    place.touched()
+    log_of_pupils(browser, pupils)
+    with captured_in(bench.product, browser.entries) as capture:
+        newest = bench.read(bench.standin(), capture=capture)
+    assert newest.got.records["attendance"] == attendance_of(standin)
+    assert len(newest.got.records["attendance"]) < len(newer.got.records["attendance"])
 
 
 @pytest.mark.usefixtures("offline")
