@@ -11,15 +11,17 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 from canonical.coverage import Axis, Scope, Selector
 from connectors.captured_days import cut
 from connectors.captured_requests import day_of
 from connectors.captures import Captured, Kept
+from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer
 from connectors.partner_api.mapper import Pair, course_key, key_of
 from connectors.partner_api.parts import entries_of
@@ -85,7 +87,9 @@ class CapturedLog:
             }
             if whole is not None:
                 told.add(key)
-                said.setdefault(whole.order, (whole, {}))[1][key] = frozenset(newer)
+            for kept in (whole, *self._in_part.get(key, ())):
+                if kept is not None and (whole is None or _age(whole) <= _age(kept)):
+                    said.setdefault(kept.order, (kept, {}))[1][key] = frozenset(newer)
             for kept in newer.values():
                 said.setdefault(kept.order, (kept, {}))[1][key] = frozenset()
         answers = [
@@ -101,6 +105,20 @@ class CapturedLog:
         asked = [k for k in self._by_course.get(course, ()) if _holds(k, day)]
         found = [*asked, *([self._by_lesson[key]] if key in self._by_lesson else [])]
         return max(found, key=_age, default=None)
+
+    @cached_property
+    def _in_part(self) -> Mapping[str, list[Kept]]:
+        """Answers by lessons of which they say something, though perhaps not all.
+
+        Those that may have been narrowed are not among them: whatever they are read with covers nothing.
+        """
+        found: dict[str, list[Kept]] = defaultdict(list)
+        of_courses = (kept for some in self._by_course.values() for kept in _standing(some))
+        for kept in (k for k in of_courses if not k.asked.others):
+            with suppress(UnexpectedAnswerError):  # told where it is read by itself
+                for lesson in {id_of(entry, "lesson") or "" for entry in entries_of(self._captured.take(kept))}:
+                    found[lesson].append(kept)
+        return found
 
     def _of_pupil(self, person: str, subject: str, day: date | None) -> Kept | None:
         """The newest answer about a pupil that has all of a subject's lessons of a day."""

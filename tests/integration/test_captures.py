@@ -782,6 +782,8 @@ def test_the_log_of_a_class_tells_of_its_subgroups_lessons_too(asked: str) -> No
     assert len(got["attendance"]) == len(truth) or asked == "without days"  # there the latest half hides the other
     assert got["attendance"].items() <= truth.items()
     assert any(groups[a.lesson].kind == "subgroup" for a in got["attendance"].values())
+    status = {got["lessons"][a.lesson].status for a in got["attendance"].values()}
+    assert status == ({"held", None} if asked == "narrowed" else {"held"})
     held = {(groups[k], got["lessons"][k].date) for k in got["lessons"]}
     complete = covered(trial, "attendance")
     of_subgroups = [(g.key, day) for g, day in held if g.kind == "subgroup"]
