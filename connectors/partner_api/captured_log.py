@@ -134,7 +134,7 @@ class CapturedLog:
         rest = sorted(n for n in self._by_lesson if n not in self._read)
         of_lessons = Loose(
             "attendance log",
-            [a for k in lessons if entries_of(a := self._others(k))],
+            [a for k in lessons if _has_to_tell(a := self._others(k))],
             [Scope("attendance", Selector.LESSON, n) for n in rest],
         )
         parts: list[tuple[Kept, str, Selector | None, str]] = [(k, "of lessons", None, "") for k in self._narrowed]
@@ -151,7 +151,7 @@ class CapturedLog:
             whole, answer = _is_whole(kept), self._others(kept)
             name = f"attendance log {what} {since} {until}{'' if whole else f' {kept.order}'}"
             scopes = [Scope("attendance", selector, key, Axis.LESSON_DATE, since, until)] if whole and selector else []
-            if scopes or entries_of(answer):
+            if scopes or _has_to_tell(answer):
                 yield Loose(name, [answer], scopes)
 
     def _others(self, kept: Kept) -> Answer:
@@ -173,6 +173,14 @@ def _is_of(without: Mapping[str, frozenset[str]], entry: Any) -> bool:
     """Whether an entry is of one of these lessons, and of none of the pupils of whom a newer answer tells."""
     lesson = id_of(entry, "lesson") or ""
     return lesson in without and id_of(entry, "person") not in without[lesson]
+
+
+def _has_to_tell(answer: Answer) -> bool:
+    """Whether an answer has entries, or at least that it cannot be read."""
+    try:
+        return bool(entries_of(answer))
+    except UnexpectedAnswerError:
+        return True
 
 
 def _age(kept: Kept) -> tuple[datetime, int]:

@@ -793,6 +793,29 @@ def test_the_log_of_a_class_tells_of_its_subgroups_lessons_too(asked: str) -> No
     assert bool(courses) == (asked == "in full")
 
 
+@pytest.mark.usefixtures("offline")
+def test_a_log_that_is_no_list_loses_only_what_it_was_asked_for(tmp_path: Path) -> None:
+    standin = Bench("dnevnik").standin()
+    place = Installation(tmp_path, now="2026-11-20T18:00:00+03:00").institution("kolomna")
+    place.source("portal", "dnevnik", remote_id=standin.remote_id)
+    browser = signed_in_dnevnik(standin)
+    group, *_ = classes_of(standin, lists_of_dnevnik(browser, standin.remote_id))
+    journals_of_dnevnik(browser, [group], with_log=False)
+    for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
+        for since, until in HALVES:
+            asked = {"subject": subject["id_str"], "from": f"{since}", "to": f"{until}"}
+            browser.ask(f"/v2/lesson-log-entries/group/{group}", asked)
+    browser.entries[-1]["response"]["content"]["text"] = '"nothing"'
+    har = browser.save(tmp_path / "a.har")
+    (source,) = place.json("import", "--source", "portal", "--har", str(har), status=None)["sources"]
+    assert source["status"] == "partial"
+    (lost,) = source["lost"]
+    assert lost["unit"].startswith(f"capture attendance log {group} ")
+    assert lost["code"] == "unexpected_answer"
+    assert source["entities"]["lessons"]["inserted"]
+    assert source["entities"]["attendance"]["inserted"]
+
+
 def test_an_older_narrowed_log_brings_nothing_back() -> None:
     bench = Bench("dnevnik")
     school = bench.place()
