@@ -175,6 +175,22 @@ class ScheduleSettings(_Table):
         return self
 
     @property
+    def of_all(self) -> bool:
+        """Whether it is for all institutions."""
+        return "*" in self.institutions
+
+    def files(self, institutions: list[str]) -> list[tuple[Path, set[str]]]:
+        """The files that it writes for these institutions, each with those that are in it."""
+        if self.report is None or not institutions:
+            return []
+        from pipelines.reporting.catalogue import find  # noqa: PLC0415 - as above
+
+        name = f"{find(self.report).title}.{self.format}"
+        if self.consolidated:
+            return [(Path(self.folder, name), set(institutions))]
+        return [(Path(self.folder, key, name), {key}) for key in institutions]
+
+    @property
     def arguments(self) -> dict[str, str | bool]:
         """What the job is told besides the institution."""
         if self.report is None:
@@ -235,6 +251,7 @@ class Site:
                 self.institutions(k for k in schedule.institutions if k != "*")
             except SettingsError as error:
                 raise SettingsError(f"{error} (schedule[{number}].institutions)") from None
+        self._check_files_of_reports()
 
     def institutions(self, keys: typing.Iterable[str] = ()) -> list[InstitutionSettings]:
         """The institutions of these keys, or all.
@@ -250,6 +267,10 @@ class Site:
                 hint = near(key, known) or f"; there are: {', '.join(known) or 'none'}"
                 raise SettingsError(f"{self.file}: there is no institution {key!r}{hint}")
         return [i for i in self.settings.institution if not wanted or i.key in wanted]
+
+    def scheduled(self, schedule: ScheduleSettings) -> list[InstitutionSettings]:
+        """The institutions of a schedule."""
+        return self.institutions(k for k in schedule.institutions if not schedule.of_all)
 
     def scale(self, institution: InstitutionSettings) -> Scale:
         """The mark scale of an institution."""
@@ -325,6 +346,18 @@ class Site:
     def archive_folder(self) -> Path | None:
         """Where answers are kept as they were received; null if they are not."""
         return self.root / self.settings.store.raw_archive if self.settings.store.raw_archive else None
+
+    def _check_files_of_reports(self) -> None:
+        """No report may be written over one of other institutions."""
+        written: dict[str, tuple[int, set[str]]] = {}
+        for number, schedule in enumerate(self.settings.schedule, 1):
+            for file, keys in schedule.files([i.key for i in self.scheduled(schedule)]):
+                first, others = written.setdefault(os.path.normpath(self.root / file), (number, keys))
+                if keys != others:
+                    raise SettingsError(
+                        f"{self.file}: schedule[{number}].folder: {file} is written by schedule[{first}] too, for other "
+                        "institutions, and one report would replace the other; name another folder for one of them"
+                    )
 
     def _check_source(self, institution: InstitutionSettings, source: SourceConfig) -> None:
         try:

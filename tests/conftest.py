@@ -108,6 +108,6 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each kind that has no tables yet."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'svod.db'}"
+        return f"sqlite:///{tmp_path / 'bare.db'}"
     url: str = request.getfixturevalue("make_database")()
     return url

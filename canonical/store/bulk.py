@@ -102,6 +102,10 @@ class Rows:
             values = self._plain(values)
         return (source, *values, hash_, line, since, origin, None)
 
+    def fields_of(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """What of a row is the record's own."""
+        return tuple(row[1 : self._fields + 1])
+
     def filled(self, records: Sequence[Record]) -> dict[str, list[Any]]:
         """The fields that any of the records has, each with its values as the table holds them."""
         found: dict[str, list[Any]] = {}
@@ -124,7 +128,7 @@ class Rows:
     def record(self, row: Sequence[Any]) -> Record:
         """The record of a row, or of any sequence that begins with source and the fields."""
         values: dict[str, Any] = {}
-        for field, value in zip(self.entity.fields, row[1 : self._fields + 1], strict=True):
+        for field, value in zip(self.entity.fields, self.fields_of(row), strict=True):
             if value is None:
                 continue
             if field.kind is float and type(value) is float and value.is_integer():

@@ -20,7 +20,8 @@ Told = Callable[[str, int, int | None], None]
 _CHUNK: Final = 5_000
 _EXAMPLES: Final = 5
 
-RESTORE: Final = "restore a backup from before it (svod restore), or read the source anew: svod import --full"
+BACKUP: Final = "restore a backup from before it (svod restore)"
+RESTORE: Final = BACKUP + ", or read the source anew: svod import --full"
 REPORT: Final = "tell svod's developers: it should not have been written like that"
 
 _LOST: Final = (
@@ -32,10 +33,10 @@ TODO: Final = {
     "tables": "restore a backup (svod restore): tables have been changed by something else than svod",
     "row": RESTORE,
     "reference": RESTORE,
-    "batch": RESTORE,
-    "origin": "where a value comes from is lost; " + RESTORE,
-    "history": "restore a backup from before it (svod restore): what was cannot be read anew",
-    "ledger": RESTORE,
+    "batch": "since when a row stands is lost, the row itself is not; " + BACKUP,
+    "origin": "where a value comes from is lost, the value itself is not; " + BACKUP,
+    "history": BACKUP + ": what was cannot be read anew",
+    "ledger": "svod import --full brings back rows that are lost, but not their ledger; " + BACKUP,
     "quarantine": "svod import --full reads what it holds anew; " + REPORT,
     "coverage": "svod import --full says anew what was read; " + REPORT,
     "unit": "svod import --full reads it anew; " + REPORT,

@@ -28,7 +28,7 @@ from canonical.store.leases import Lease, store_clock
 from canonical.store.progress import Note, Progress, Spent, answers_of, noted_shapes
 from canonical.store.quarantine import NAMELESS
 from canonical.store.removing import mark_removed, outdated, postpone, vanished, withdraw_seen
-from canonical.store.state import COUNTS, Brake, State
+from canonical.store.state import COUNTS, Brake, State, held_by
 from canonical.store.upsert import upsert
 from canonical.store.wire_fields import note_fields
 from canonical.store.writer import BatchWriter
@@ -218,7 +218,12 @@ class Intake:
             last = connection.execute(query).first()
             if last is None or not digest or last.digest != digest:
                 return False
-            packed = msgspec.msgpack.decode(last.keys, type=dict[str, bytes])
+            try:
+                packed = msgspec.msgpack.decode(last.keys, type=dict[str, bytes])
+                scopes = msgspec.json.decode(last.scopes, type=list[Scope])
+                drift = dict(msgspec.json.decode(last.drift, type=list[tuple[Drift, int]]))
+            except msgspec.DecodeError:  # the note is damaged, and is written anew
+                return False
             if not self._meet_lines(connection, packed):
                 return False
             for entity, keys in packed.items():
@@ -232,13 +237,12 @@ class Intake:
                 if any(name.startswith(NAMELESS) for name in again):
                     state.unreadable.add(entity)
                 state.counts[entity].update(received=new, quarantined=aside, unchanged=new - aside)
-            scopes = msgspec.json.decode(last.scopes, type=list[Scope])
             state.scopes.extend((s, 0) for s in scopes)
             if not last.judged:
                 state.unsure.update(s.entity for s in scopes)
             upsert(connection, COVERAGE, [_coverage_row(state, s, stamp) for s in scopes], keep=("first_at",))
             state.quarantine.write(connection, stamp)
-            state.drift.update(dict(msgspec.json.decode(last.drift, type=list[tuple[Drift, int]])))
+            state.drift.update(drift)
             self._skipped.add(unit)
             self._write_totals(connection, {e.removesuffix(_LINES) for e in packed})
             if self._held and made_of:
@@ -278,12 +282,12 @@ class Intake:
         state = self._state
         query = select(UNITS.c["keys"], UNITS.c.judged, UNITS.c.digest)
         last = connection.execute(query.where(UNITS.c.source == state.source, UNITS.c.unit == unit)).first()
-        if last is None or not last.judged or not last.digest or state.replaying or state.anew:
+        held = None if last is None else held_by(last.keys)
+        if last is None or held is None or not last.judged or not last.digest or state.replaying or state.anew:
             state.unsure.update(covered)
-        if last is not None:
-            for entity, keys in msgspec.msgpack.decode(last.keys, type=dict[str, bytes]).items():
-                if not entity.endswith(_LINES):
-                    state.suspects[entity].append(keys)
+        for entity, keys in (held or {}).items():
+            if not entity.endswith(_LINES):
+                state.suspects[entity].append(keys)
 
     def _suspect_unread(self, connection: Connection) -> None:
         """Notes what units held that are no longer there; a scope that no dates cut holds all of theirs."""
@@ -293,10 +297,13 @@ class Intake:
         for unit, packed in connection.execute(query).all() if wide else ():
             if unit in self._skipped:
                 continue
-            keys = msgspec.msgpack.decode(packed, type=dict[str, bytes])
+            held = held_by(packed)
+            if held is None:
+                state.unsure.update(wide)
+            keys = held or {}
             for entity in wide & keys.keys():
                 state.suspects[entity].append(keys[entity])
-            if keys and {e.removesuffix(_LINES) for e in keys} <= wide:
+            if held is None or (keys and {e.removesuffix(_LINES) for e in keys} <= wide):
                 connection.execute(delete(UNITS).where(UNITS.c.source == state.source, UNITS.c.unit == unit))
 
     def retry(self) -> tuple[int, int]:

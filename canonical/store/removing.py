@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from canonical.coverage import Axis, Scope
@@ -14,7 +13,7 @@ from canonical.entities import ENTITIES
 from canonical.store.bulk import BULK, CHUNK, among, chunks
 from canonical.store.keyset import KeySet
 from canonical.store.scopes import HOLDER, Place, Shape, in_scope, places
-from canonical.store.state import Brake, State
+from canonical.store.state import Brake, State, held_by
 from canonical.tables import REMOVALS, ROWS, UNITS
 
 _Scopes = list[tuple[Scope, int]]
@@ -148,8 +147,8 @@ def _forget_digests(connection: Connection, source: int, entity: str, keys: Sequ
     u = UNITS.c
     query = select(u.unit, u["keys"]).where(u.source == source, u.digest != "")
     for unit, packed in connection.execute(query).all() if keys else ():
-        held = msgspec.msgpack.decode(packed, type=dict[str, bytes]).get(entity)
-        if held and any(KeySet(held).holds(keys)):
+        held = held_by(packed)
+        if held is None or (entity in held and any(KeySet(held[entity]).holds(keys))):
             connection.execute(update(UNITS).where(u.source == source, u.unit == unit).values(digest=""))
 
 

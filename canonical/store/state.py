@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from canonical.batch import Drift, Shape
@@ -22,6 +23,14 @@ COUNTS: Final = ("received", "inserted", "updated", "unchanged", "quarantined", 
 """The columns of the ledger."""
 
 _MOST_LIVE: Final = 100_000
+
+
+def held_by(note: bytes) -> dict[str, bytes] | None:
+    """The packed keys that a unit held the last time, by entity; null where the note of them is damaged."""
+    try:
+        return msgspec.msgpack.decode(note, type=dict[str, bytes])
+    except msgspec.DecodeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

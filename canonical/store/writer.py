@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -178,6 +178,8 @@ class BatchWriter:
         same: list[str] = []
         other: list[Arrival] = []
         arrivals_by = {a.record.key: a for a in arrivals}
+        if self.state.anew:
+            known |= self._mend(entity, arrivals_by, known)
         if self.state.ages is not None:
             standing = known.keys() - self.state.fresh[entity]  # where what is new lies is asked last: it may yet move
             self.state.ages.look_up(self.connection, entity, sorted(standing))
@@ -193,6 +195,22 @@ class BatchWriter:
         self._store(entity, other, known)
         self._count(entity, "released", self.state.quarantine.close_stored(entity, same))
         self.state.note_live(entity, same)
+
+    def _mend(self, entity: str, arrivals: Mapping[str, Arrival], known: Mapping[str, Known]) -> dict[str, Known]:
+        """Puts rows right that have been damaged: what comes is what was written there, by its hash or else word for word."""
+        bulk = BULK[entity]
+        rows: list[tuple[Any, ...]] = []
+        mended: dict[str, Known] = {}
+        for row in bulk.fetch(self.connection, self.state.source, [k for k in arrivals if k in known]):
+            arrival, was = arrivals[row[1]], known[row[1]]
+            right = bulk.row(self.state.source, arrival.record, arrival.hash, was.since, was.origin, was.line)
+            is_word_for_word = bulk.fields_of(row) == bulk.fields_of(right)
+            if was.removed is None and is_word_for_word != (was.hash == arrival.hash):
+                rows.append(right)
+                mended[row[1]] = was._replace(hash=arrival.hash)
+        if rows:
+            bulk.replace(self.connection, rows)
+        return mended
 
     def _when(self, origin: int | None) -> int:
         ages = self.state.ages

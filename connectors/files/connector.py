@@ -20,7 +20,7 @@ from connectors.contract import (
     failed,
     ready,
 )
-from connectors.errors import DamagedAnswerError, NotFoundError, SourceConfigError
+from connectors.errors import DamagedAnswerError, SourceConfigError
 from connectors.files.beside import WORTH_IT, Beside
 from connectors.files.blocks import Block, blocks
 from connectors.files.canonical_layout import csv_batch, read_lines
@@ -110,7 +110,7 @@ class CanonicalFolder:
             for block, origin in self._blocks(name, whole=ending == "csv"):
                 origins.append(origin)
                 yield ready(f"{name} {block.number}", self._reading(entity, ending, block, origin))
-        except (DamagedAnswerError, NotFoundError) as error:  # a replay: the rest of the file is left out
+        except DamagedAnswerError as error:  # a replay: the rest of the file is left out
             yield failed(f"{name} {len(origins)}", error)
             return
         if origins and not self._context.config.partial:

@@ -13,7 +13,7 @@ from canonical.toml_files import ConfigError
 from canonical.years import AcademicYear
 from connectors.archive import body_of, digest
 from connectors.contract import CheckLine, Context, Reading, RemoteInstitution, Unit, Window, ready
-from connectors.errors import ConnectorError, DamagedAnswerError, NotFoundError, SourceConfigError
+from connectors.errors import ConnectorError, DamagedAnswerError, SourceConfigError
 from connectors.files.choosing import choose
 from connectors.files.layouts.model import Layout, load_layout
 from connectors.files.layouts.pages import read_pages
@@ -184,7 +184,7 @@ class _Content:
         for name, (origin, body) in self._files.items():
             try:
                 chosen = choose(self._layouts, body(), name, context.scale, self._year)
-            except (UnreadableFileError, DamagedAnswerError, NotFoundError) as error:
+            except (UnreadableFileError, DamagedAnswerError) as error:
                 broken[name] = error
             else:
                 account.take(ReadFile(name, origin, read_pages(chosen.fit, chosen.book, name, chosen.setting)))

@@ -59,6 +59,14 @@ def real_now(store: Store) -> datetime:
         return moment_of(store_clock(connection))
 
 
+def known(wards: Mapping[str, Ward], schedule: Schedule) -> list[Ward]:
+    """The institutions of a schedule; none where one of them is not configured: another scheduler's configuration is newer."""
+    try:
+        return meant(wards, schedule.institution)
+    except KeyError:
+        return []
+
+
 def tick(store: Store, wards: Mapping[str, Ward], now: datetime) -> list[int]:
     """Asks for what is due by `now`; gives the numbers of the new jobs.
 
@@ -70,11 +78,8 @@ def tick(store: Store, wards: Mapping[str, Ward], now: datetime) -> list[int]:
         due = schedules.schedules(connection, due_at=micros(now))
     asked: list[int] = []
     for schedule in due:
-        try:
-            several = meant(wards, schedule.institution)
-        except KeyError:  # another scheduler has a newer configuration
-            continue
-        if not several:  # all, where this scheduler's configuration has none
+        several = known(wards, schedule)
+        if not several:
             continue
         ward = several[0]
         with store.writing() as connection:
@@ -97,10 +102,10 @@ def _wanted(connection: Connection, schedule: Schedule, ward: Ward) -> list[Want
     if schedule.job != "import":
         label = schedule.arguments.get("report", "")
         return [Wanted(schedule.job, schedule.institution, None, schedule.arguments, SCHEDULED, label)]
-    known = {row.key: row for row in sources(connection)}
+    rows = {row.key: row for row in sources(connection)}
     wanted = []
     for source in ward.jobs:
-        row = known.get(source.key)
+        row = rows.get(source.key)
         if row is not None and row.state == "needs_sign_in":
             log.warning("%s: needs sign-in, and is not read until somebody has signed in", source.key)
             continue

@@ -15,6 +15,7 @@ from typing import Final
 
 from canonical.store import StoreError, schedules
 from canonical.store import jobs as job_rows
+from canonical.store.schedules import Schedule
 from pipelines.completeness.running import Ward
 from pipelines.importing import REPORT
 from pipelines.jobs import scheduling
@@ -135,6 +136,7 @@ class Scheduler:
     wakeups: Wakeups | None
     plans: list[Plan]
     clock: Callable[[], datetime] | None = None
+    _left: set[str] = field(default_factory=set, init=False)
 
     @property
     def _wards(self) -> Mapping[str, Ward]:
@@ -206,9 +208,23 @@ class Scheduler:
             sweep.work()
 
     def _next_due(self) -> float:
-        """Seconds until a schedule falls due."""
+        """Seconds until a schedule falls due that this scheduler asks for."""
         with self.runner.work.store.reading() as connection:
-            known = schedules.schedules(connection)
-        if not known:
+            standing = schedules.schedules(connection)
+        ours = [s for s in standing if scheduling.known(self._wards, s)]
+        self._leave([s for s in standing if s not in ours])
+        if not ours:
             return self.runner.policy.sweep
-        return max(0.2, (schedules.moment_of(known[0].next_due_at) - self.now()).total_seconds())
+        return max(0.2, (schedules.moment_of(ours[0].next_due_at) - self.now()).total_seconds())
+
+    def _leave(self, strangers: list[Schedule]) -> None:
+        """Tells once of each schedule that is left to others."""
+        for schedule in strangers:
+            if schedule.name not in self._left:
+                self._left.add(schedule.name)
+                log.warning(
+                    "%s of %s is left to other schedulers: this one's configuration has no such institution; restart it, if "
+                    "the configuration has changed since",
+                    schedule.job,
+                    schedule.institution,
+                )

@@ -84,10 +84,9 @@ def scheduler(
 
 def _plans(frame: Frame, schedule: ScheduleSettings) -> list[Plan]:
     """One for each institution of a schedule, or one for all of them together."""
-    every = EVERY in schedule.institutions
-    institutions = frame.site.institutions(k for k in schedule.institutions if not every)
+    institutions = frame.site.scheduled(schedule)
     if schedule.consolidated and institutions:
-        together = EVERY if every else ",".join(i.key for i in institutions)
+        together = EVERY if schedule.of_all else ",".join(i.key for i in institutions)
         return [Plan(schedule.job, schedule.cron, together, institutions[0].place.zone, schedule.arguments)]
     return [Plan(schedule.job, schedule.cron, i.key, i.place.zone, schedule.arguments) for i in institutions]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from canonical.cleaning import clean
-from canonical.entities import ENTITIES, Attendance, Group, entity_of
+from canonical.entities import ENTITIES, Attendance, Course, Group, entity_of
 from connectors.archive import NoArchive
 from connectors.asurso.school.signin import hashed
 from connectors.captures import Capture
@@ -161,10 +161,14 @@ def marks_of_dnevnik(browser: Browser, group: str) -> None:
         browser.ask(f"/v2.0/edu-groups/{group}/marks/{since}/{until}")
 
 
-def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
-    for group in lists_of_dnevnik(browser, standin.remote_id):
-        lessons_of_dnevnik(browser, group)
+def journals_of_dnevnik(browser: Browser, groups: list[str], *, with_log: bool = True) -> None:
+    for group in groups:
+        lessons_of_dnevnik(browser, group, with_log=with_log)
         marks_of_dnevnik(browser, group)
+
+
+def page_through_dnevnik(standin: StandIn, browser: Browser) -> None:
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id))
 
 
 def subjects_of_dnevnik(browser: Browser, group: str) -> None:
@@ -604,9 +608,7 @@ def test_the_log_of_pupils_is_complete_for_them_alone(brand: tuple[str, str]) ->
     bench = Bench(*brand)
     standin = bench.standin()
     browser = signed_in_dnevnik(standin)
-    for group in lists_of_dnevnik(browser, standin.remote_id):
-        lessons_of_dnevnik(browser, group, with_log=False)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id), with_log=False)
     lists = len(browser.entries)
     pupils = pupils_of(standin)
     log_of_pupils(browser, pupils)
@@ -633,9 +635,7 @@ def test_of_answers_about_one_lesson_the_newest_holds() -> None:
     standin = bench.standin(place)
     browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
-    for group in groups:
-        lessons_of_dnevnik(browser, group)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups)
     pupils = pupils_of(standin)
     one, other, *rest = place.absences.values()
     del place.absences[one.id]
@@ -656,6 +656,61 @@ def test_of_answers_about_one_lesson_the_newest_holds() -> None:
     assert len(by_course.got.records["attendance"]) < len(by_pupil.got.records["attendance"])
 
 
+def log_of_pupils_by_subjects(browser: Browser, standin: StandIn) -> None:
+    """The log of every pupil in every subject, as the truth stands now."""
+    subjects = {r.subject for r in standin.truth() if isinstance(r, Course)}
+    for person in pupils_of(standin):
+        for subject in subjects:
+            for since, until in HALVES:
+                asked = {"from": f"{since}", "to": f"{until}T23:59:59"}
+                browser.ask(f"/v2/lesson-log-entries/person/{person}/subject/{subject}", asked)
+
+
+def test_the_log_of_pupils_by_subjects_is_read_and_is_complete_for_nothing() -> None:
+    bench = Bench("dnevnik")
+    standin = bench.standin()
+    browser = signed_in_dnevnik(standin)
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id), with_log=False)
+    without = len(browser.entries)
+    with captured_in(bench.product, browser.entries) as capture:
+        before = covered(bench.read(bench.standin(), capture=capture), "attendance")
+    log_of_pupils_by_subjects(browser, standin)
+    with captured_in(bench.product, browser.entries) as capture:
+        trial = bench.read(bench.standin(), capture=capture)
+    assert trial.got.records["attendance"] == attendance_of(standin)
+    assert covered(trial, "attendance") == before
+    assert not trial.got.rejects
+    with captured_in(bench.product, browser.entries[without:]) as capture:
+        loose = bench.read(bench.standin(), capture=capture)
+    assert loose.got.records["attendance"] == attendance_of(standin), "the lessons they are of may come later"
+    assert covered(loose, "attendance") == set()
+
+
+def test_a_newer_log_of_a_pupil_in_a_subject_holds_against_that_of_the_lesson() -> None:
+    bench = Bench("dnevnik")
+    place = bench.place()
+    standin = bench.standin(place)
+    browser = signed_in_dnevnik(standin)
+    journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id))
+    one, other, third, *_ = place.absences.values()
+    pupils = pupils_of(standin)
+    del place.absences[one.id]
+    other.status = "late" if other.status != "late" else "ill"
+    place.touched()
+    assert pupils_of(standin) == pupils
+    log_of_pupils_by_subjects(browser, standin)
+    with captured_in(bench.product, browser.entries) as capture:
+        newer = bench.read(bench.standin(), capture=capture)
+    assert newer.got.records["attendance"] == attendance_of(standin)
+    del place.absences[third.id]
+    place.touched()
+    log_of_pupils(browser, pupils)
+    with captured_in(bench.product, browser.entries) as capture:
+        newest = bench.read(bench.standin(), capture=capture)
+    assert newest.got.records["attendance"] == attendance_of(standin)
+    assert len(newest.got.records["attendance"]) < len(newer.got.records["attendance"])
+
+
 @pytest.mark.usefixtures("offline")
 def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
     bench = Bench("dnevnik")
@@ -665,9 +720,7 @@ def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
     place.source("portal", "dnevnik", remote_id=standin.remote_id)
     browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
-    for group in groups:
-        lessons_of_dnevnik(browser, group)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups)
     first = len(browser.entries)
     place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "whole.har")))
     before = {e: rows(place, e) for e in ("lessons", "works", "marks", "attendance")}
@@ -729,6 +782,8 @@ def test_the_log_of_a_class_tells_of_its_subgroups_lessons_too(asked: str) -> No
     assert len(got["attendance"]) == len(truth) or asked == "without days"  # there the latest half hides the other
     assert got["attendance"].items() <= truth.items()
     assert any(groups[a.lesson].kind == "subgroup" for a in got["attendance"].values())
+    status = {got["lessons"][a.lesson].status for a in got["attendance"].values()}
+    assert status == ({"held", None} if asked == "narrowed" else {"held"})
     held = {(groups[k], got["lessons"][k].date) for k in got["lessons"]}
     complete = covered(trial, "attendance")
     of_subgroups = [(g.key, day) for g, day in held if g.kind == "subgroup"]
@@ -736,6 +791,29 @@ def test_the_log_of_a_class_tells_of_its_subgroups_lessons_too(asked: str) -> No
     courses = {k for k, *_ in complete if k in got["courses"]}
     assert not [c for c in courses if got["groups"][got["courses"][c].group].kind == "subgroup"]
     assert bool(courses) == (asked == "in full")
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_log_that_is_no_list_loses_only_what_it_was_asked_for(tmp_path: Path) -> None:
+    standin = Bench("dnevnik").standin()
+    place = Installation(tmp_path, now="2026-11-20T18:00:00+03:00").institution("kolomna")
+    place.source("portal", "dnevnik", remote_id=standin.remote_id)
+    browser = signed_in_dnevnik(standin)
+    group, *_ = classes_of(standin, lists_of_dnevnik(browser, standin.remote_id))
+    journals_of_dnevnik(browser, [group], with_log=False)
+    for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
+        for since, until in HALVES:
+            asked = {"subject": subject["id_str"], "from": f"{since}", "to": f"{until}"}
+            browser.ask(f"/v2/lesson-log-entries/group/{group}", asked)
+    browser.entries[-1]["response"]["content"]["text"] = '"nothing"'
+    har = browser.save(tmp_path / "a.har")
+    (source,) = place.json("import", "--source", "portal", "--har", str(har), status=None)["sources"]
+    assert source["status"] == "partial"
+    (lost,) = source["lost"]
+    assert lost["unit"].startswith(f"capture attendance log {group} ")
+    assert lost["code"] == "unexpected_answer"
+    assert source["entities"]["lessons"]["inserted"]
+    assert source["entities"]["attendance"]["inserted"]
 
 
 def test_an_older_narrowed_log_brings_nothing_back() -> None:
@@ -765,9 +843,7 @@ def test_newer_marks_of_one_subject_let_those_of_subgroups_stand() -> None:
     standin = bench.standin()
     browser = signed_in_dnevnik(standin)
     classes = classes_of(standin, lists_of_dnevnik(browser, standin.remote_id))
-    for group in classes:
-        lessons_of_dnevnik(browser, group, with_log=False)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, classes, with_log=False)
     records = {e: {r.key: r for r in standin.truth() if entity_of(r) == e} for e in ("works", "courses")}
     with captured_in(bench.product, browser.entries) as capture:
         before = bench.read(bench.standin(), capture=capture).got.records
@@ -846,9 +922,7 @@ def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks()
     browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
     lists = len(browser.entries)
-    for group in groups:
-        lessons_of_dnevnik(browser, group, with_log=False)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups, with_log=False)
     for entry in browser.entries[lists:]:
         entry["request"]["url"] += "?limit=1000"
     mark, *_ = school.marks
@@ -858,9 +932,7 @@ def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks()
         del school.absences[key]
     del school.lessons[lesson.id]
     school.touched()
-    for group in groups:
-        lessons_of_dnevnik(browser, group)
-        marks_of_dnevnik(browser, group)
+    journals_of_dnevnik(browser, groups)
     with captured_in(bench.product, browser.entries) as capture:
         trial = bench.read(bench.standin(), capture=capture)
     shown = {(e, k) for e in ("lessons", "marks") for k in trial.got.records[e]}

@@ -19,13 +19,13 @@ from unittest import mock
 
 import pytest
 import zstandard
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, make_url, select, update
 
 from canonical.entities import Mark, Person, Record
 from canonical.store import Store
 from canonical.store.leases import Lease
 from canonical.store.migrating import HEAD
-from canonical.tables import ANSWERS, BATCHES
+from canonical.tables import ANSWERS, BATCHES, ROWS, UNITS
 from connectors.archive import FolderArchive
 from pipelines.care.pruning import _is_lost
 from svod.cli import care as _loaded  # noqa: F401 - a backup must begin while an import still runs
@@ -80,14 +80,6 @@ def everything(place: Installation) -> list[Any]:
     ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'other.db'}"
-    url: str = request.getfixturevalue("make_database")()
-    return url
-
-
 def put_away(place: Installation, *more: str) -> Path:
     file = place.folder / "a.backup"
     place.run("backup", str(file), "--with-raw", *more)
@@ -97,11 +89,11 @@ def put_away(place: Installation, *more: str) -> Path:
 # -- backup and restore ----------------------------------------------------------------------------------------------
 
 
-def test_a_backup_is_restored_into_either_kind_of_store(lived: Installation, other_url: str, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_either_kind_of_store(lived: Installation, bare_url: str, tmp_path: Path) -> None:
     expected = everything(lived)
     file = put_away(lived)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    other = site(tmp_path / "other", other_url, tmp_path / "drop")
+    other = site(tmp_path / "other", bare_url, tmp_path / "drop")
     other.now = lived.now
     done = other.json("restore", str(file))
     assert done["bodies"] == done["manifest"]["raw"]["bodies"] == 8
@@ -465,6 +457,49 @@ def test_a_lost_body_that_comes_anew_is_lost_no_more(tmp_path: Path) -> None:
     assert is_lost(archive.put(b"b"))
     archive.put(b"b")
     assert not is_lost(archive.put(b"b"))
+
+
+def test_a_full_import_mends_what_was_damaged(tmp_path: Path, store_url: str) -> None:
+    """The record, its hash, what a unit is known by, and a body that was damaged and has been deleted since."""
+    write_folder(tmp_path / "drop", [*CLASS, *(mark("5", key) for key in ("m1", "m2", "m3", "m4"))])
+    place = site(tmp_path / "a", store_url, tmp_path / "drop")
+    place.run("import")
+    seen = [place.export(), place.export("--as-of", BEFORE)]
+    marks = ROWS["marks"]
+    store = Store(place.url)
+    with store.writing() as connection:
+        for key, damage in (("m1", {"value": "2"}), ("m2", {"value": None}), ("m3", {"hash": 1})):
+            connection.execute(update(marks).where(marks.c.key == key).values(damage))
+        connection.execute(update(UNITS).where(UNITS.c.unit.contains("marks")).values(keys=b"?"))
+    store.close()
+    body = next((place.folder / "raw").rglob("*.zst"))
+    body.unlink()
+    told = place.json("verify", status=1)["damage"]
+    assert {(d["check"], d["count"]) for d in told} == {("row", 3), ("unit", 2), ("raw_missing", 1)}
+    assert all("svod import --full" in d["todo"] for d in told if d["check"] in {"row", "unit"})
+
+    place.now = "2026-11-20T19:00:00+03:00"
+    counts = place.json("import", "--full")["sources"][0]["entities"]["marks"]
+    assert (counts["unchanged"], counts["updated"]) == (4, 0)
+    assert place.json("verify")["ok"]
+    assert [place.export(), place.export("--as-of", BEFORE)] == seen
+
+
+def test_a_unit_whose_note_is_damaged_is_read_anew_by_any_import(tmp_path: Path) -> None:
+    """And what it held and holds no more is found gone."""
+    drop = tmp_path / "drop"
+    write_folder(drop, [*CLASS, mark("5", "m1"), mark("5", "m2")])
+    place = site(tmp_path / "a", "sqlite:///svod.db", drop)
+    place.run("import")
+    write_folder(drop, [mark("5", "m1")])
+    store = Store(f"sqlite:///{place.folder / 'svod.db'}")
+    with store.writing() as connection:
+        connection.execute(update(UNITS).values(keys=b"?", scopes="[", drift="["))
+    store.close()
+    entities = place.json("import")["sources"][0]["entities"]
+    assert (entities["marks"]["unchanged"], entities["marks"]["removed"]) == (1, 1)
+    assert sum(e["removed"] for e in entities.values()) == 1
+    assert place.json("verify")["ok"]
 
 
 def test_answers_from_before_there_was_an_archive_are_no_damage(tmp_path: Path, store_url: str) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from canonical.store import Store, StoreError, schedules
+from canonical.store import Store, StoreError, micros, schedules
 from canonical.store import jobs as job_rows
 from canonical.store import runs as run_log
 from canonical.tables import JOBS, LEASES, SCHEDULES, SOURCES
@@ -354,6 +354,51 @@ def test_what_is_of_all_institutions_is_left_to_a_scheduler_that_has_some(tmp_pa
     store.close()
 
 
+class _Looks(threading.Event):
+    """Lets a scheduler look so many times, without any time going by."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0)
+        self.left -= 1
+        if not self.left:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.parametrize(("keys", "wait"), [("", 15.0), ("a", 10.0)])
+def test_what_another_scheduler_asks_for_keeps_none_awake(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, keys: str, wait: float
+) -> None:
+    """It is overdue, and the scheduler that knew the institution has died."""
+    store = Store(f"sqlite:///{tmp_path / 'svod.db'}", lambda: NOW)
+    theirs = [Plan("reconcile", "0 * * * *", key, MOSCOW, {}) for key in ("b", "a,b")]
+    ours = [Plan("reconcile", "0 * * * *", key, MOSCOW, {}) for key in keys]
+    scheduler = Scheduler(
+        Runner(Workplace(store), {key: ward(key) for key in keys}, Policy(sweep=15.0)), None, ours, lambda: NOW
+    )
+    take_up(store, [*ours, *theirs], NOW)
+    with store.writing() as connection:
+        connection.execute(update(SCHEDULES).values(next_due_at=micros(NOW - timedelta(hours=1))))
+        at = micros(NOW + timedelta(seconds=10))
+        connection.execute(update(SCHEDULES).where(SCHEDULES.c.institution == "a").values(next_due_at=at))
+    looks = _Looks(3)
+    with mock.patch.object(Runner, "run_next", return_value=False):
+        scheduler.run(looks)
+    assert looks.waits == [wait] * 3
+    assert [m for m in caplog.messages if "is left to other schedulers" in m] == [
+        f"reconcile of {key} is left to other schedulers: this one's configuration has no such institution; restart it, if "
+        "the configuration has changed since"
+        for key in ("a,b", "b")
+    ]
+    assert asked(store) == []
+    store.close()
+
+
 def test_what_may_pass_is_tried_once_more_when_it_falls_due(
     place: Installation, store_url: str, monkeypatch: Any
 ) -> None:
@@ -405,6 +450,38 @@ def test_a_wrong_schedule_is_told_at_once(tmp_path: Path, lines: str, said: str)
     done = place.run("status", status=2)
     assert said in done.stderr
     assert "secret" not in done.stderr
+
+
+ALL = 'consolidated = true\ninstitutions = ["*"]'
+OF_A = 'consolidated = true\ninstitutions = ["a"]'
+APART = 'institutions = ["a", "b"]'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (ALL, OF_A, "reports"),
+        (ALL, f'{OF_A}\nfolder = "./reports/"\nreport = "Успеваемость групп"', "reports"),
+        (ALL, f'{OF_A}\nformat = "csv"', None),
+        (ALL, f'{OF_A}\nfolder = "of-a"', None),
+        (ALL, f'{OF_A}\nreport = "journal-keeping"', None),
+        (ALL, 'consolidated = true\ninstitutions = ["b", "a"]', None),
+        (ALL, APART, None),
+        (APART, f'{ALL}\nfolder = "reports/a"', "reports/a"),
+        (APART, f'{OF_A}\nfolder = "reports/a"', None),
+    ],
+)
+def test_no_two_schedules_write_different_reports_into_one_file(
+    tmp_path: Path, first: str, second: str, told: str | None
+) -> None:
+    place = Installation(tmp_path)
+    for cron, lines in (("0 7 * * *", first), ("0 8 * * *", second)):
+        report = "" if "report =" in lines else 'report = "group-progress"\n'
+        place.config += f'[[schedule]]\njob = "report"\ncron = "{cron}"\n{report}{lines}\n'
+    place.institution("a").institution("b")
+    said = place.run("status", status=2 if told else 0).stderr
+    if told:
+        assert f"schedule[2].folder: {told}/Успеваемость групп.xlsx is written by schedule[1] too" in said
 
 
 @pytest.mark.parametrize("command", ["scheduler", "worker"])

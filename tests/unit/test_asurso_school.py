@@ -15,8 +15,9 @@ from canonical.entities import entity_of
 from canonical.years import AcademicYear
 from connectors.archive import digest
 from connectors.asurso.school.diaries import Diaries
+from connectors.asurso.school.evidence import Evidence, Timetable
 from connectors.asurso.school.forms import FullName, control_of, printed_date
-from connectors.asurso.school.journal import Evidence, Surroundings, Timetable, journal
+from connectors.asurso.school.journal import Surroundings, journal
 from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.reports import Cell, Given, attendance_and_marks, entries, labels, totals

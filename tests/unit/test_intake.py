@@ -16,7 +16,7 @@ from canonical.entities import Course, Group, Lesson, Mark, Person, Subject, Wor
 from canonical.store import Brake, BusyError, LeaseLostError
 from canonical.store.journal import provenance
 from canonical.store.overview import drop, quarantine
-from canonical.tables import BATCHES, COVERAGE, HISTORY, LEASES, QUARANTINE
+from canonical.tables import BATCHES, COVERAGE, HISTORY, LEASES, QUARANTINE, UNITS
 from tests.stores import CLASS, Desk, batch
 
 
@@ -366,6 +366,24 @@ class TestCursor:
         intake.commit("unit", Batch(whole=False), digest="")
         intake.finish()
         assert not desk.begin().skip("unit", "d1")
+
+    @pytest.mark.parametrize("is_wide", [True, False])
+    def test_a_damaged_note_of_a_unit_that_is_not_read_stops_nothing(self, desk: Desk, is_wide: bool) -> None:
+        """What it held may be gone, where all is covered; else it is read anew when it comes."""
+        days = {"axis": Axis.LESSON_DATE, "start": "2026-09-08", "end": "2026-09-08"}
+        for marks, units in (([mark("5")], ("0", "1")), ([mark("5")] if is_wide else [], ("0",))):
+            intake = desk.begin()
+            made = {"0": batch([*CLASS, *marks]), "1": batch([mark("4", key="m2", work="w2")])}
+            made["0"].covers(Scope("marks") if is_wide else Scope("marks", **days))
+            for unit in units:
+                intake.commit(unit, made[unit], digest=f"{unit} in {desk.run}")
+            intake.finish()
+            with desk.store.writing() as connection:
+                connection.execute(update(UNITS).where(UNITS.c.unit == "1").values(keys=b"?"))
+        assert set(desk.rows("marks")) == ({"m"} if is_wide else {"m2"})
+        with desk.store.reading() as connection:
+            left = {row.unit: row.digest for row in connection.execute(select(UNITS.c.unit, UNITS.c.digest))}
+        assert left == ({"0": "0 in 2"} if is_wide else {"0": "0 in 2", "1": ""})
 
 
 class TestLease:

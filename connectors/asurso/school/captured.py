@@ -21,7 +21,7 @@ from canonical.years import AcademicYear, Stretch
 from connectors.asurso.school.checks import GIVES
 from connectors.asurso.school.client import Client, Form
 from connectors.asurso.school.connector import SchoolConnector
-from connectors.asurso.school.journal import Evidence
+from connectors.asurso.school.evidence import Evidence
 from connectors.asurso.school.listing import Listing, list_units
 from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms

@@ -22,8 +22,9 @@ from connectors.asurso.school import wire
 from connectors.asurso.school.checks import GIVES
 from connectors.asurso.school.client import Client, Form
 from connectors.asurso.school.diaries import Diaries, SeenLesson, SeenWork
+from connectors.asurso.school.evidence import Evidence, Timetable
 from connectors.asurso.school.finals import Around, period_marks
-from connectors.asurso.school.journal import Evidence, Home, Surroundings, Timetable, course_of, journal
+from connectors.asurso.school.journal import Home, Surroundings, course_of, journal
 from connectors.asurso.school.lists import Lists
 from connectors.asurso.school.periods import Terms
 from connectors.asurso.school.reports import attendance_and_marks, entries

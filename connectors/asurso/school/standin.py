@@ -80,7 +80,7 @@ class Service:
             get("/webapi/terms/search", self._find_terms, method="POST"),
             get("/webapi/schedule/classmeetings", staff(lambda a, r: a.meetings(r.query_params))),
             get("/webapi/schedule/times", lambda _, __: self.portal.answers.bells()),
-            get("/webapi/reports", lambda _, __: self.portal.answers.catalogue()),
+            get("/webapi/reports", lambda _, __: self.portal.report_pages.catalogue()),
             get("/webapi/reports/{report}", self._form),
             get("/webapi/reports/{report}/queue", reports.queue, method="POST"),
             get("/webapi/v2/reports/{report}/queue", reports.queue, method="POST"),
@@ -187,7 +187,7 @@ class Service:
         return self.portal.answers.find_terms(await request.json())
 
     def _form(self, request: Request, who: SignedIn) -> Any:
-        return self.portal.answers.form(request.path_params["report"].casefold(), self._pupils(who)[0].id)
+        return self.portal.report_pages.form(request.path_params["report"].casefold(), self._pupils(who)[0].id)
 
 
 def make(institution: Institution, *, whole_marks: bool = False, **options: Any) -> StandIn:

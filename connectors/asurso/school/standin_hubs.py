@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from connectors.asurso.school.standin_answers import REPORTS
 from connectors.asurso.school.standin_portal import Portal, SignedIn, refusal
+from connectors.asurso.school.standin_reports import REPORTS
 
 END: Final = "\x1e"
 
@@ -48,7 +48,7 @@ class Hubs:
             self.portal.fail_reports -= 1
             return None
         try:
-            page = self.portal.answers.page(*queued)
+            page = self.portal.report_pages.page(*queued)
         except (LookupError, ValueError):
             return None
         name = secrets.token_hex(16)

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from connectors.asurso.school.standin_answers import Answers, Missing
+from connectors.asurso.school.standin_reports import ReportPages
 from connectors.asurso.school.standin_view import View
 from connectors.standins.region import Person
 
@@ -70,6 +71,10 @@ class Portal:
     @property
     def answers(self) -> Answers:
         return Answers(self.view, self.no_assignments)
+
+    @property
+    def report_pages(self) -> ReportPages:
+        return ReportPages(self.view)
 
     @property
     def release(self) -> tuple[int, ...]:
