@@ -55,6 +55,9 @@ _MOST_SIGN_INS: Final = 4
 _LONG: Final = 10.0
 """Seconds of waiting that somebody is told of."""
 
+_LONGEST_REST: Final = 86_400.0
+"""Seconds for which a portal may wish to be left in peace."""
+
 _UNREAD: Final = object()
 
 USER_AGENT: Final = "svod/0.1 (read-only journal hub)"
@@ -229,14 +232,22 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
-    if value.isdigit():
-        return float(value)
+    if value.isascii() and value.isdecimal():
+        return min(float(value), _LONGEST_REST)
+    until = _moment(value)
+    if until is None:
+        return None
+    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    return min(max(0.0, (until - now).total_seconds()), _LONGEST_REST)
+
+
+def _moment(date: str) -> datetime | None:
+    """A date of a header; null if it is none."""
     try:
-        until = email.utils.parsedate_to_datetime(value)
-        now = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        moment = email.utils.parsedate_to_datetime(date)
     except ValueError:
         return None
-    return max(0.0, (until - now).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -763,7 +774,7 @@ class Network:
     def _cookies_of(self, answered: httpx.Response) -> Mapping[str, str]:
         """The cookies that an answer sets; they go with what is asked from now on."""
         self._cookies.extract_cookies(answered)
-        return dict(answered.cookies)
+        return {cookie.name: cookie.value or "" for cookie in answered.cookies.jar}
 
     async def close(self) -> None:
         await self._lines.aclose()

@@ -118,6 +118,8 @@ class HostLimit:
             await begun.wait()
             if place.done():
                 place.result()
+            while (closed := self.opens_in) > 0:  # noqa: ASYNC110 - it may have been closed since the place was taken
+                await asyncio.sleep(closed)
             yield
         finally:
             place.cancel()
@@ -187,9 +189,12 @@ class HostLimit:
                 word = await self._commons.want() if self._commons else None
                 if word is not None:
                     self._heed(word)
-                if word is None or word.wait <= 0:
+                if word is not None and word.wait > 0:
+                    await asyncio.sleep(word.wait)
+                elif self.opens_in <= 0:
                     break
-                await asyncio.sleep(word.wait)
+                elif word is not None and self._commons:  # it was closed while leave was asked for
+                    self._commons.done()
             self._heard = word is not None
             self._open_lanes()
             self._next = max(slot, now - _MADE_UP) + _MARGIN * self._sharers_unheard / self.rate

@@ -24,7 +24,7 @@ T = TypeVar("T")
 Raw = tuple[int, list[tuple[bytes, bytes]], list[bytes]]
 """What came over the wire: the status, the headers, the parts of the body, still compressed if they were."""
 
-_FAILURES: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+_FAILURES: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.TimeoutException)
 
 _KEPT_FOR: Final = 60.0
 """Seconds that a connection is kept open while nothing is asked."""
@@ -49,6 +49,7 @@ class Lines:
         self._proxy = _proxy(base_url)
         self._maker = httpcore.AsyncConnectionPool(ssl_context=verify, proxy=self._proxy, keepalive_expiry=_KEPT_FOR)
         self._idle: list[httpcore.AsyncConnectionInterface] = []
+        self._closed = False
 
     @property
     def proxy(self) -> str | None:
@@ -74,7 +75,7 @@ class Lines:
         except _FAILURES as error:
             raise getattr(httpx, type(error).__name__)(str(error)) from error
         finally:
-            if whole:
+            if whole and not self._closed:
                 self._idle.append(line)
             else:
                 await line.aclose()  # one that was stopped midway may be taken for good
@@ -89,7 +90,8 @@ class Lines:
         return self._maker.create_connection(self._origin)
 
     async def aclose(self) -> None:
-        """Closes those that nothing is asked over."""
+        """Closes them: those that something is asked over when it has been answered."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().aclose()
 

@@ -140,6 +140,31 @@ def test_the_proxy_of_the_environment_is_used(bypass: str, through_it: bool, mon
             asyncio.run(go())
 
 
+@pytest.mark.parametrize("status", [407, 502])
+def test_a_proxy_that_leads_nowhere_is_told(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().partition("\r\n")[0])
+        writer.write(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+        writer.close()
+
+    async def go() -> None:
+        server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+            made = session()
+            try:
+                with pytest.raises(UnavailableError, match=rf"HTTPS_PROXY .* leads to 127\.0\.0\.1:{port}"):
+                    await made.get("/x")
+            finally:
+                await made.close()
+
+    asyncio.run(go())
+    assert asked == ["CONNECT portal.example.invalid:443 HTTP/1.1"] * QUICK.attempts
+
+
 class Wire:
     """Answers as said, one request after another, and remembers them."""
 
@@ -263,7 +288,13 @@ class TestOneExchange:
     @respx.mock
     def test_cookies_that_the_portal_sets_come_back_to_it(self) -> None:
         first = httpx.Response(
-            200, json=1, headers=[("Set-Cookie", "sid=a1; Path=/"), ("Set-Cookie", "unit=7; Path=/x")]
+            200,
+            json=1,
+            headers=[
+                ("Set-Cookie", "sid=a1; Path=/"),
+                ("Set-Cookie", "unit=7; Path=/x"),
+                ("Set-Cookie", "unit=8; Path=/elsewhere"),
+            ],
         )
         route = respx.get(f"{BASE}/x").mock(side_effect=[first, httpx.Response(200, json=2)])
 
@@ -276,7 +307,7 @@ class TestOneExchange:
             finally:
                 await made.close()
 
-        assert asyncio.run(go()).cookies == {"sid": "a1", "unit": "7"}
+        assert asyncio.run(go()).cookies == {"sid": "a1", "unit": "8"}
         came = [call.request.headers.get("cookie", "") for call in route.calls]
         assert [sorted(x.split("; ")) for x in came] == [[""], ["sid=a1", "unit=7"]]
 
@@ -450,7 +481,10 @@ class TestPoliteness:
         assert retry_after({"retry-after": "7"}) == 7
         date = {"retry-after": "Fri, 20 Nov 2026 15:00:09 GMT", "date": "Fri, 20 Nov 2026 15:00:00 GMT"}
         assert retry_after(date) == 9
-        assert retry_after({"retry-after": "soon"}) is None
+        assert retry_after({"retry-after": "Fri, 20 Nov 2026 15:00:09 -0000", "date": "nonsense"}) is not None
+        for odd in ("soon", "²", "-7", "Fri, 99 Nov 2026 15:00:09 GMT"):
+            assert retry_after({"retry-after": odd}) is None
+        assert retry_after({"retry-after": "9" * 400}) == 86_400
 
     def test_never_more_than_the_limits(self) -> None:
         async def answer(_: WebRequest) -> Response:

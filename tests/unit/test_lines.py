@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.limits import HostLimit
+from connectors.limits import HostLimit, News, Word
 from connectors.lines import Unbroken
 
 
@@ -178,6 +178,54 @@ class TestLanes:
 
         asyncio.run(go())
         assert got == ["first", "last"]
+
+    @pytest.mark.parametrize("ticks", range(8))
+    def test_a_place_is_no_leave_while_the_host_is_left_in_peace(self, ticks: int) -> None:
+        async def go() -> float:
+            limit = limited(2)
+
+            async def is_told() -> None:
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                limit.rest(0.05)
+
+            async def hold() -> float:
+                async with limit.turn():
+                    return limit.opens_in
+
+            _, left = await asyncio.gather(limit.run(is_told), hold())
+            return left
+
+        assert asyncio.run(go()) == 0
+
+    def test_leave_that_came_too_late_is_given_back(self) -> None:
+        """The host is closed while those who share its limit are asked."""
+        given_back: list[float] = []
+
+        class Slow:
+            async def want(self) -> Word:
+                await asyncio.sleep(0.02)
+                return Word(0.0, 0, 0.0, 0.0, 1)
+
+            def done(self) -> None:
+                given_back.append(limit.opens_in)
+
+            def tell(self, news: News, seconds: float) -> None:
+                """Nobody listens."""
+
+        async def go() -> float:
+            limit.join(float("inf"), 1)
+            asyncio.get_running_loop().call_later(0.01, limit.rest, 0.1)
+
+            async def ask() -> float:
+                return limit.opens_in
+
+            return await limit.run(ask)
+
+        limit = HostLimit(Slow())
+        assert asyncio.run(go()) == 0
+        assert given_back[0] > 0
+        assert len(given_back) == 2
 
     def test_a_failure_is_the_asker_s_alone(self) -> None:
         async def fail() -> None:
