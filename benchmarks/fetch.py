@@ -1,6 +1,7 @@
 """Fetches 2,000 answers of 20 ms each over 4 and over 10 connections, decoded: svod beside what people would use instead.
 
-The bound is what the answers alone would take: answers x seconds / connections. Each client runs in a process of its own.
+The bound is what the answers alone would take: answers x seconds / connections. Bare sockets, without any HTTP client, show how
+much of it the machine leaves. Each client runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ sys.path.insert(0, str(ROOT.parent))
 from benchmarks.load import PEERS, install_peers, run  # noqa: E402
 
 CLIENTS = {
+    "bare sockets": (sys.executable, "peer_sockets.py"),
     "svod": (sys.executable, "fetch_svod.py"),
     "httpx": (sys.executable, "peer_httpx.py"),
     "aiohttp": (str(PEERS / "bin" / "python"), "peer_aiohttp.py"),

@@ -1,7 +1,7 @@
 """A region in small: institutions on stand-in portals, imported by 1, 2 and 4 workers into one PostgreSQL, then again.
 
 For each number of workers it prints records per second, how long a unit of reading takes (95 of 100), what a mark takes in
-the store, whether an institution among many takes longer than one among few, and what there is too little of first. From
+the store, whether an institution among many takes longer than one among few, and what holds it up first. From
 the slopes of this machine it reckons what 1,000 institutions of 400 pupils would take.
 """
 
@@ -161,7 +161,7 @@ def size(engine: Engine) -> int:
 
 
 def bottleneck(one: Pass, workers: int) -> str:
-    """What there is too little of, in words."""
+    """What holds it up, in words."""
     cores = len(os.sched_getaffinity(0))
     used = sum(one.cpu.values()) / one.seconds
     shares = ", ".join(f"{name} {seconds / one.seconds:.2f}" for name, seconds in one.cpu.items())
@@ -175,7 +175,7 @@ def bottleneck(one: Pass, workers: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--institutions", type=int, default=16)
+    parser.add_argument("--institutions", type=int, default=40)
     parser.add_argument("--students", type=int, default=60, help="of each institution")
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--portals", type=int, default=2, help="stand-ins, which the institutions share")
@@ -223,7 +223,7 @@ def report(
         f"  a unit         {statistics.quantiles(per_unit, n=20)[-1]:7.2f} s  95 of 100 take no longer\n"
         f"  a mark         {taken / marks:7.0f} bytes of the database, with all that belongs to it\n"
         f"  an institution {early:7.2f} s  of the first quarter, {late:.2f} s of the last ({late / early:.2f})\n"
-        f"  too little of  {bottleneck(first, workers)}"
+        f"  held up by     {bottleneck(first, workers)}"
     )
     pupils = 400 / said.students
     hours = 1000 * pupils * first.seconds / n / 3600
