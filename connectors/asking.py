@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Generic, TypeVar
 
@@ -20,7 +21,13 @@ async def together(asks: Iterable[Awaitable[T]]) -> list[T]:
     Waits for all of them before it raises the error of one, first what the source cannot go on after: an ask that is given
     up midway may be renewing the sign-in, and a new token that is lost on the way cannot be had again.
     """
-    settled = await asyncio.gather(*(_settled(ask) for ask in asks))
+    asks = list(asks)
+    try:
+        settled = await asyncio.gather(*(_settled(ask) for ask in asks))
+    except asyncio.CancelledError:
+        for ask in asks:
+            _let_go(ask)
+        raise
     if errors := [error for _, error in settled if error is not None]:
         raise min(errors, key=_weight)
     return [value for values, _ in settled for value in values]
@@ -32,6 +39,15 @@ async def _settled(ask: Awaitable[T]) -> tuple[tuple[T, ...], Exception | None]:
         return (await ask,), None
     except Exception as error:  # noqa: BLE001 - raised again when all have ended
         return (), error
+
+
+def _let_go(ask: object) -> None:
+    """Closes a coroutine that was stopped before it began, and those that it was given: Python warns of each that nobody awaits."""
+    if inspect.iscoroutine(ask) and inspect.getcoroutinestate(ask) == inspect.CORO_CREATED:
+        given = list(inspect.getcoroutinelocals(ask).values())
+        ask.close()
+        for one in given:
+            _let_go(one)
 
 
 def _weight(error: Exception) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,25 @@ def test_an_answer_that_the_archive_has_lost_is_no_refusal(tmp_path: Path) -> No
 
     with pytest.raises(DamagedAnswerError, match=r"^GET /x: its answer \w+ is no longer in the raw archive"):
         asyncio.run(unless_denied(ask()))
+
+
+def test_what_is_stopped_before_it_began_leaves_no_warning() -> None:
+    began: list[int] = []
+
+    async def answer(n: int) -> int:
+        began.append(n)
+        return n
+
+    async def go() -> None:
+        asking = asyncio.create_task(together(attempt(unless_denied(answer(n))) for n in range(3)))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(go())
+        gc.collect()
+    assert not began
+    assert not [str(w.message) for w in told]
