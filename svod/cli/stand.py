@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import sys
@@ -80,7 +81,8 @@ def standin(
     except OSError as error:
         why = f"port {port} of this machine cannot be used ({error.strerror or error}); choose another, or 0 for any free one"
         raise typer.BadParameter(why, param_hint="--port") from None
-    serve(door, listener, started=started)
+    with contextlib.suppress(KeyboardInterrupt):  # how it ends: it serves until it is stopped
+        serve(door, listener, started=started)
 
 
 def make_standin(

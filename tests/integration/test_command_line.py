@@ -197,13 +197,14 @@ def test_the_first_line_of_a_stand_in_tells_the_kind() -> None:
     for given, kind in (([], "school"), (["--kind", "college"], "college")):
         process = subprocess.Popen(
             [sys.executable, "-m", "svod", "standin", "dnevnik", "--students", "10", *given],
-            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
             assert process.stdout
             said = json.loads(process.stdout.readline())
         finally:
             process.terminate()
-            process.communicate()
+            _, complained = process.communicate()
+        assert (process.returncode, complained) == (0, ""), "it serves until it is stopped"
         assert said["kind"] == kind
         assert {"portal", "base_url", "remote_id", "auth", "student"} < said.keys()
