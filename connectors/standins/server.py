@@ -272,9 +272,14 @@ def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
 
 
 def serve(app: ASGIApp, listener: socket.socket, *, started: Callable[[str], Any]) -> None:
-    """Serves an app until the process is told to stop; calls `started` with the base address first."""
-    started(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    uvicorn.Server(_config(app)).run(sockets=[listener])
+    """Serves an app until the process is told to stop; calls `started` with the base address when it is ready for both."""
+
+    class Telling(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    Telling(_config(app)).run(sockets=[listener])
 
 
 def listen(port: int) -> socket.socket:
