@@ -432,4 +432,4 @@ def test_requests_and_seconds_are_those_of_all_attempts(tmp_path: Path, killed: 
             assert max(seconds) < told["seconds"] < sum(seconds)
         else:
             assert told["requests"] == every
-            assert sum(seconds) * 0.3 < told["seconds"] < sum(seconds)  # around a run there is work too, slow beside others
+            assert sum(seconds) * 0.3 < told["seconds"] < sum(seconds)  # there is work around a run too
