@@ -27,6 +27,7 @@ import msgspec
 import tenacity
 
 from canonical.batch import Origin
+from connectors.addresses import check_base_url, trust, why
 from connectors.archive import Archive, NoArchive, digest
 from connectors.errors import (
     AccessDeniedError,
@@ -42,7 +43,7 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.limits import HostLimit
-from connectors.lines import Lines, TooLargeError, check_base_url, trust, why
+from connectors.lines import Lines, TooLargeError
 from connectors.sockets import Conversation, conversation
 
 log = logging.getLogger("svod.http")
@@ -693,8 +694,7 @@ class Network:
         self._jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(rfc2965=False))
         self._cookies = httpx.Cookies(self._jar)
         self._verify = trust(ca_bundle)
-        self._lines = Lines(self._base, verify=self._verify)
-        self._extensions = {"timeout": httpx.Timeout(self._patience.read, connect=self._patience.connect).as_dict()}
+        self._lines = Lines(self._base, verify=self._verify, connect=self._patience.connect, read=self._patience.read)
         self.host = urlsplit(base_url).netloc
 
     @property
@@ -768,7 +768,6 @@ class Network:
             json=request.json,
             data=request.form,
             headers=list(given.values()),
-            extensions=self._extensions,
         )
 
     def _cookies_of(self, answered: httpx.Response) -> Mapping[str, str]:

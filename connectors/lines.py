@@ -1,36 +1,33 @@
-"""Connections to a portal's host: by which way they lead, whom they trust, and how an exchange goes over one of them."""
+"""Connections to a portal's host, and how an exchange goes over one of them. How HTTP/1.1 is spoken is h11's to know."""
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
-import socket
+import asyncio
+import base64
+import select
 import ssl
-import urllib.request
-from collections.abc import Callable, Coroutine, Generator
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
-from urllib.parse import urlsplit
+import time
+from collections.abc import Sequence
+from typing import Final, cast
 
-import httpcore
+import h11
 import httpx
 
-from connectors.errors import SourceConfigError
+from connectors.addresses import is_number, proxy_of, trust
 
-T = TypeVar("T")
+Headers = Sequence[tuple[bytes, bytes]]
 
-Raw = tuple[int, list[tuple[bytes, bytes]], list[bytes]]
+Raw = tuple[int, Headers, list[bytes]]
 """What came over the wire: the status, the headers, the parts of the body, still compressed if they were."""
-
-_FAILURES: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.TimeoutException)
 
 _KEPT_FOR: Final = 60.0
 """Seconds that a connection is kept open while nothing is asked."""
 
+_NEXT_ADDRESS_AFTER: Final = 0.25
+"""Seconds until a host's next address is tried beside one that does not answer (RFC 8305)."""
 
-_MANY_OFFERS: Final = 50
+_MOST_OF_A_HEAD: Final = 100 * 1024
+"""Bytes that the headers of an answer may have."""
 
 
 class TooLargeError(Exception):
@@ -40,24 +37,23 @@ class TooLargeError(Exception):
 class Lines:
     """The connections to one host, through a proxy if there is one. Each is taken by one exchange at a time.
 
-    They are connections of httpx's own engine, without its pool: how many there are at once is for the host's limit to say.
+    How many there are at once is for the host's limit to say. Seconds: `connect` until there is a connection, `read` between
+    two parts of an answer.
     """
 
-    def __init__(self, base_url: str, *, verify: ssl.SSLContext) -> None:
-        url = httpx.URL(base_url)
-        self._origin = httpcore.Origin(url.raw_scheme, url.raw_host, url.port or {"https": 443}.get(url.scheme, 80))
-        self._proxy = _proxy(base_url)
-        self._maker = httpcore.AsyncConnectionPool(ssl_context=verify, proxy=self._proxy, keepalive_expiry=_KEPT_FOR)
-        self._idle: list[httpcore.AsyncConnectionInterface] = []
+    def __init__(self, base_url: str, *, verify: ssl.SSLContext, connect: float, read: float) -> None:
+        self._url = httpx.URL(base_url)
+        self._verify = verify
+        self._connect = connect
+        self._read = read
+        self._proxy = proxy_of(base_url)
+        self._idle: list[_Line] = []
         self._closed = False
 
     @property
     def proxy(self) -> str | None:
         """The proxy that the connections lead through, as `host:port`."""
-        if self._proxy is None:
-            return None
-        origin = self._proxy.url.origin
-        return f"{origin.host.decode()}:{origin.port}"
+        return "{}:{}".format(*_place(self._proxy.url)) if self._proxy else None
 
     async def exchange(self, request: httpx.Request, *, most_bytes: int) -> Raw:
         """Sends a request and reads the answer as it comes.
@@ -67,163 +63,217 @@ class Lines:
             TooLargeError: the answer has more than `most_bytes`.
 
         """
-        line = await self._free()
-        whole = False
+        asked = _asked(request, self._proxy)
+        line = self._free() or await self._open()
         try:
-            raw = await Unbroken(_exchange(line, request, most_bytes))
-            whole = True
-        except _FAILURES as error:
-            raise getattr(httpx, type(error).__name__)(str(error)) from error
-        finally:
-            if whole and not self._closed:
-                self._idle.append(line)
-            else:
-                await line.aclose()  # one that was stopped midway may be taken for good
+            raw = await line.exchange(asked, request.content, most_bytes=most_bytes, read=self._read)
+        except BaseException:
+            line.abort()  # over one that was stopped midway the rest would come to whoever is next
+            raise
+        if line.is_free and not self._closed:
+            self._idle.append(line)
+        else:
+            line.abort()
         return raw
 
-    async def _free(self) -> httpcore.AsyncConnectionInterface:
+    def _free(self) -> _Line | None:
         while self._idle:
             line = self._idle.pop()
-            if not (line.is_closed() or line.has_expired()):
+            if line.is_fresh:
                 return line
-            await line.aclose()
-        return self._maker.create_connection(self._origin)
+            line.abort()
+        return None
+
+    async def _open(self) -> _Line:
+        proxy, secure = self._proxy, self._url.scheme == "https"
+        try:
+            async with asyncio.timeout(self._connect):
+                if proxy is None:
+                    return await _connected(self._url, self._verify)
+                line = await _connected(proxy.url, trust(None))
+                try:
+                    if secure:
+                        await line.lead_on(_place(self._url), _to_proxy(proxy), self._verify, read=self._connect)
+                except BaseException:
+                    line.abort()
+                    raise
+                return line
+        except TimeoutError:
+            raise httpx.ConnectTimeout("") from None
+        except OSError as error:
+            raise httpx.ConnectError("") from error
 
     async def aclose(self) -> None:
         """Closes them: those that something is asked over when it has been answered."""
         self._closed = True
-        while self._idle:
-            await self._idle.pop().aclose()
+        idle, self._idle = self._idle, []
+        for line in idle:
+            line.abort()
+            await line.gone.wait()
 
 
-async def _exchange(line: httpcore.AsyncConnectionInterface, request: httpx.Request, most_bytes: int) -> Raw:
-    url = request.url
-    asked = httpcore.Request(
-        method=request.method,
-        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        headers=request.headers.raw,
-        content=request.stream,
-        extensions=request.extensions,
-    )
-    answer = await line.handle_async_request(asked)
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in answer.aiter_stream():
-            size += len(part)
-            if size > most_bytes:
-                raise TooLargeError
-            parts.append(part)
-    finally:
-        await answer.aclose()
-    return answer.status, answer.headers, parts
+class _Line(asyncio.Protocol):
+    """One connection."""
 
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self._transport: asyncio.Transport
+        self._free_since = time.monotonic()
+        self._begin_to_talk()
+        self._told: asyncio.Future[Raw] | None = None
 
-class Unbroken(Generic[T]):
-    """Awaits a coroutine, but gives way to others only where it must wait for something.
+    def _begin_to_talk(self) -> None:
+        self._talk = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_OF_A_HEAD)
 
-    The engine offers to give way eight times within an exchange. Answers that come together would all be read step by step
-    in turn, and all end last. One that does nothing but offer waits for what others do, and is let.
-    """
+    @property
+    def is_free(self) -> bool:
+        """Whether something may be asked over it."""
+        return self._talk.our_state is h11.IDLE and not self.gone.is_set()
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._coroutine = coroutine
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is free, was so for not too long, and the host has not closed it, even if the loop has not heard so yet."""
+        if not self.is_free or time.monotonic() - self._free_since > _KEPT_FOR:
+            return False
+        heard = select.poll()
+        heard.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not heard.poll(0)
 
-    def __await__(self) -> Generator[Any, Any, T]:
-        go_on = partial(self._coroutine.send, None)
-        step: Callable[[], Any] = go_on
-        offers = 0
-        while True:
-            try:
-                awaited = step()
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            offers = offers + 1 if awaited is None else 0
-            if 0 < offers < _MANY_OFFERS:
-                step = go_on
-                continue
-            try:
-                step = partial(self._coroutine.send, (yield awaited))
-            except BaseException as error:  # noqa: BLE001 - it is the coroutine's to deal with
-                step = partial(self._coroutine.throw, error)
+    async def exchange(self, asked: h11.Request, body: bytes, *, most_bytes: int, read: float) -> Raw:
+        loop = asyncio.get_running_loop()
+        self._head: h11.Response | None = None
+        self._parts: list[bytes] = []
+        self._left, self._read = most_bytes, read
+        self._told = loop.create_future()
+        self._transport.write(b"".join(self._talk.send(event) or b"" for event in _events(asked, body)))
+        try:
+            async with asyncio.timeout(read) as self._patience:
+                return await self._told
+        except TimeoutError:
+            raise httpx.ReadTimeout("") from None
 
+    async def lead_on(self, place: tuple[str, int], headers: Headers, verify: ssl.SSLContext, *, read: float) -> None:
+        """Has a proxy lead it on to a place, and speaks TLS with that from then on.
 
-def _proxy(url: str) -> httpcore.Proxy | None:
-    """The proxy that the environment names for an address, as curl and others read it: `HTTPS_PROXY`, `NO_PROXY` …
+        Raises:
+            httpx.ProxyError: the proxy does not.
 
-    Raises:
-        SourceConfigError: it is none that can be used. What it says is not shown: it may hold a password.
+        """
+        target = "{}:{}".format(*place).encode()
+        asked = h11.Request(method="CONNECT", target=target, headers=[(b"Host", target), *headers])
+        status, _, _ = await self.exchange(asked, b"", most_bytes=_MOST_OF_A_HEAD, read=read)
+        if not 200 <= status < 300:
+            raise httpx.ProxyError(str(status))
+        self._begin_to_talk()
+        led = await asyncio.get_running_loop().start_tls(self._transport, self, verify, server_hostname=place[0])
+        if led is None:
+            raise httpx.ProxyError("hung up")
+        self._transport = led
 
-    """
-    parts = urlsplit(url)
-    proxies = urllib.request.getproxies()
-    name = parts.scheme if parts.scheme in proxies else "all"
-    if not proxies.get(name) or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    said = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
-    try:
-        proxy = httpx.Proxy(said)
-    except (ValueError, httpx.InvalidURL):
-        proxy = None
-    if proxy is None or proxy.url.scheme not in {"http", "https"} or not proxy.url.host:
-        raise SourceConfigError(f"{name.upper()}_PROXY in the environment: write http://HOST:PORT")
-    return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth)
+    def abort(self) -> None:
+        """Closes it at once."""
+        self._transport.abort()
 
+    # -- what the loop says ------------------------------------------------------------------------------------------
 
-def why(error: httpx.HTTPError) -> str:
-    """The kind of a failure, never the library's own words: those can hold an address or a header with a secret."""
-    causes: list[BaseException] = [error]
-    for one in causes:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"the portal's certificate is not trusted: {one.verify_message}; see ca_bundle"
-        if isinstance(one, socket.gaierror):
-            return "its host's name is not known"
-        if isinstance(one, ssl.SSLError):
-            return f"TLS: {one.reason or type(one).__name__}"
-        if isinstance(one, OSError) and one.errno:
-            return os.strerror(one.errno).lower()
-        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else (one.__cause__ or one.__context__,)
-        causes += [c for c in inner if c is not None and c not in causes]
-    return type(error).__name__
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
+    def data_received(self, data: bytes) -> None:
+        self._hear(data)
 
-def check_base_url(url: str) -> None:
-    """Holds an address against what may carry children's data: https, or this machine itself.
+    def eof_received(self) -> None:
+        self._hear(b"")
 
-    Raises:
-        SourceConfigError: it may not.
+    def connection_lost(self, error: Exception | None) -> None:
+        self.gone.set()
+        failure = httpx.ReadError("")
+        failure.__cause__ = error
+        self._end(failure)
 
-    """
-    try:
-        parts, _ = urlsplit(url), httpx.URL(url).port
-    except (ValueError, httpx.InvalidURL):
-        raise SourceConfigError("base_url cannot be read as a web address; write https://…") from None
-    if parts.username or parts.password:
-        raise SourceConfigError("base_url must not hold a login or password; use auth")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", url):
-        raise SourceConfigError(f"base_url {url!r} is not a web address; write https://…")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise SourceConfigError(f"base_url {url!r}: only https is allowed, save for addresses of this machine")
+    # -- what it makes of it -----------------------------------------------------------------------------------------
 
+    def _hear(self, data: bytes) -> None:
+        if self._told is None or self._told.done():  # nothing was asked: the host hangs up, or speaks out of turn
+            self.abort()
+            return
+        try:
+            self._talk.receive_data(data)
+            if self._reads_to_the_end():
+                self._end(self._whole())
+            else:
+                self._patience.reschedule(asyncio.get_running_loop().time() + self._read)
+        except h11.RemoteProtocolError as error:
+            self._end(httpx.RemoteProtocolError(str(error)))
+        except TooLargeError as error:
+            self._end(error)
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+    def _reads_to_the_end(self) -> bool:
+        """Reads on; says whether the answer has come to its end."""
+        while (event := self._talk.next_event()) is not h11.NEED_DATA:
+            if isinstance(event, h11.Data):
+                self._left -= len(event.data)
+                if self._left < 0:
+                    raise TooLargeError
+                self._parts.append(event.data)
+            elif isinstance(event, h11.Response):
+                self._head = event
+            elif not isinstance(event, h11.InformationalResponse):
+                return True
         return False
 
+    def _whole(self) -> Raw:
+        if self._head is None:
+            raise h11.RemoteProtocolError("hung up without an answer")
+        if self._talk.our_state is self._talk.their_state is h11.DONE and not self._talk.trailing_data[0]:
+            self._talk.start_next_cycle()
+            self._free_since = time.monotonic()
+        return self._head.status_code, self._head.headers.raw_items(), self._parts
 
-def trust(ca_bundle: str | None) -> ssl.SSLContext:
-    """Whom a connection trusts. Reading the machine's certificates takes a tenth of a second: once is enough."""
+    def _end(self, told: Raw | Exception) -> None:
+        if self._told is None or self._told.done():
+            return
+        if isinstance(told, Exception):
+            self._told.set_exception(told)
+        else:
+            self._told.set_result(told)
+
+
+def _asked(request: httpx.Request, proxy: httpx.Proxy | None) -> h11.Request:
+    """The head of a request; a proxy that does not lead on to its host is told the whole address.
+
+    Raises:
+        httpx.LocalProtocolError: it cannot be sent.
+
+    """
+    target, headers = request.url.raw_path, request.headers.raw
+    if proxy and request.url.scheme == "http":
+        target, headers = str(request.url).encode(), [*headers, *_to_proxy(proxy)]
     try:
-        return _read_trust(ca_bundle, Path(ca_bundle).stat().st_mtime_ns if ca_bundle else 0)
-    except (OSError, ssl.SSLError) as error:
-        raise SourceConfigError(f"ca_bundle {ca_bundle!r} cannot be read: {error}") from None
+        return h11.Request(method=request.method, target=target, headers=headers)
+    except h11.LocalProtocolError as error:
+        raise httpx.LocalProtocolError(str(error)) from error
 
 
-@lru_cache(maxsize=16)
-def _read_trust(ca_bundle: str | None, _changed: int) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_bundle)
+def _events(asked: h11.Request, body: bytes) -> list[h11.Event]:
+    return [asked, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()]
+
+
+async def _connected(url: httpx.URL, verify: ssl.SSLContext) -> _Line:
+    host, port = _place(url)
+    # a number is one address; asyncio loses a socket when it is stopped in the middle of a race
+    delay = None if is_number(host) else _NEXT_ADDRESS_AFTER
+    tls = verify if url.scheme == "https" else None
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(_Line, host, port, ssl=tls, happy_eyeballs_delay=delay)
+    return line
+
+
+def _place(url: httpx.URL) -> tuple[str, int]:
+    return url.raw_host.decode(), url.port or {"https": 443}.get(url.scheme, 80)
+
+
+def _to_proxy(proxy: httpx.Proxy) -> Headers:
+    if proxy.raw_auth is None:
+        return []
+    return [(b"Proxy-Authorization", b"Basic " + base64.b64encode(b":".join(proxy.raw_auth)))]

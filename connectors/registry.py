@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from connectors.addresses import check_base_url
 from connectors.contract import Connector, Context, Manifest, Product, SourceConfig
 from connectors.errors import SourceConfigError
-from connectors.lines import check_base_url
 
 GROUP = "svod.connectors"
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from canonical.entities import ENTITIES, entity_of, references
+from connectors.addresses import check_base_url
 from connectors.conformance.bench import A_WEEK, Bench, Trial
 from connectors.conformance.check import check, some
 from connectors.conformance.harness import differences, records_in
 from connectors.contract import Reading
 from connectors.errors import SourceConfigError
-from connectors.lines import check_base_url
 from connectors.registry import folder
 from connectors.standins.region import Institution
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import httpx
 import msgspec
 import pytest
-import respx
 
 from canonical.batch import Batch, Origin
 from canonical.cleaning import clean
@@ -33,6 +32,7 @@ from connectors.contract import Context, Institution, SourceConfig, Window
 from connectors.errors import UnexpectedAnswerError
 from connectors.http import Answer, Network, Session
 from connectors.registry import manifest
+from tests.mocked import mocks
 
 SAMARA = ZoneInfo("Europe/Samara")
 YEAR = AcademicYear(2024)
@@ -928,7 +928,7 @@ def ask(what: str, *given: Any) -> Any:
 def wire(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The portal's sign-in and sign-out, mocked; the test adds what it asks for."""
     monkeypatch.setenv("ASURSO_UNIT", "abc")
-    with respx.mock(base_url=BASE, assert_all_called=False) as router:
+    with mocks(base_url=BASE) as router:
         router.get("/services/security/esia-settings").mock(httpx.Response(404))
         body = {"tenantName": "spo_50", "tenants": {"spo_50": {}}}
         router.post("/services/security/login", name="login").mock(httpx.Response(200, json=body))

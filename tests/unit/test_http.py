@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import json
 import time
 from collections.abc import Mapping
@@ -10,15 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
-import respx
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.addresses import check_base_url
 from connectors.archive import FolderArchive
 from connectors.errors import (
     AccessDeniedError,
@@ -34,8 +35,8 @@ from connectors.errors import (
 )
 from connectors.http import Answer, Network, Patience, Session, common_fault, retry_after
 from connectors.limits import HostLimit
-from connectors.lines import check_base_url
 from connectors.standins.server import Door, Faults, serving
+from tests.mocked import mocked
 
 BASE = "https://portal.example.invalid"
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01, read=0.5, total=1.0, most_bytes=10_000)
@@ -79,32 +80,32 @@ def ask(made: Session, path: str = "/x", **more: Any) -> Answer:
     return asyncio.run(go())
 
 
-def test_a_connection_that_was_stopped_midway_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may stay taken, and a sign-out over it would wait in vain."""
-    used: list[httpcore.AsyncHTTPConnection] = []
-    closed: list[httpcore.AsyncHTTPConnection] = []
+def test_a_connection_that_was_stopped_midway_is_not_used_again() -> None:
+    """The rest of the answer would come to whoever is next."""
+    used: list[asyncio.StreamWriter] = []
+    closed: list[asyncio.StreamWriter] = []
 
-    async def handle(self: httpcore.AsyncHTTPConnection, _: httpcore.Request) -> httpcore.Response:
-        used.append(self)
-        if len(used) == 1:
-            raise asyncio.CancelledError
-        return httpcore.Response(200, content=b"{}")
-
-    async def aclose(self: httpcore.AsyncHTTPConnection) -> None:
-        closed.append(self)
-
-    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", handle)
-    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "aclose", aclose)
+    async def portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                used.append(writer)
+                if len(used) > 1:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        closed.append(writer)
+        writer.close()
 
     async def go() -> None:
-        made = session()
-        try:
-            await made.get("/a")
-        except asyncio.CancelledError:
-            await made.get("/b")
-            await made.get("/c")
-        finally:
-            await made.close()
+        async with await asyncio.start_server(portal, "127.0.0.1", 0) as server:
+            made = session(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            try:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await made.get("/a")
+                await made.get("/b")
+                await made.get("/c")
+            finally:
+                await made.close()
+            await asyncio.sleep(0.05)
         first, second, third = used
         assert first is not second is third
         assert closed == [first, second]
@@ -171,7 +172,7 @@ class Wire:
     def __init__(self, *answers: httpx.Response) -> None:
         self.answers = list(answers)
         self.came: list[tuple[float, httpx.Request]] = []
-        respx.route().mock(side_effect=self)
+        mocked.route().mock(side_effect=self)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.came.append((time.monotonic(), request))
@@ -180,7 +181,7 @@ class Wire:
 
 
 @pytest.mark.parametrize("status", [429, 433])
-@respx.mock
+@mocked
 def test_who_waits_for_a_place_heeds_the_answer_that_frees_it(status: int) -> None:
     wire = Wire(httpx.Response(status, headers={"retry-after": "1"}, json={}))
     limit = HostLimit()
@@ -196,7 +197,7 @@ def test_who_waits_for_a_place_heeds_the_answer_that_frees_it(status: int) -> No
     assert second - first >= 1
 
 
-@respx.mock
+@mocked
 def test_what_has_come_of_signing_in_is_not_lost_when_the_work_is_given_up() -> None:
     """A new refresh token that is lost cannot be had again."""
     got: list[Any] = []
@@ -221,7 +222,7 @@ def test_what_has_come_of_signing_in_is_not_lost_when_the_work_is_given_up() -> 
     assert got == [1]
 
 
-@respx.mock
+@mocked
 def test_headers_and_parameters_of_a_connector_join_those_that_are_there() -> None:
     wire = Wire()
 
@@ -244,9 +245,9 @@ def test_a_proxy_that_cannot_be_used_is_told_and_not_shown(proxy: str, monkeypat
 
 
 class TestOneExchange:
-    @respx.mock
+    @mocked
     def test_gives_the_answer_with_where_it_came_from(self, tmp_path: Path) -> None:
-        route = respx.get(f"{BASE}/x", params={"a": "1"}).mock(httpx.Response(200, json=[1, 2]))
+        route = mocked.get(f"{BASE}/x", params={"a": "1"}).mock(httpx.Response(200, json=[1, 2]))
         archive = FolderArchive(tmp_path)
         answer = ask(session(archive=archive), params={"a": 1})
         assert answer.json() == [1, 2]
@@ -254,7 +255,7 @@ class TestOneExchange:
         assert archive.get(answer.origin.sha256) == b"[1,2]"
         assert route.calls[0].request.headers["access-token"] == "first"
 
-    @respx.mock
+    @mocked
     @pytest.mark.parametrize(
         ("bad", "error"),
         [
@@ -269,7 +270,7 @@ class TestOneExchange:
         ],
     )
     def test_what_may_pass_is_asked_again(self, bad: Any, error: type[ConnectorError]) -> None:
-        route = respx.get(f"{BASE}/x").mock(side_effect=[bad, bad, httpx.Response(200, json=1)])
+        route = mocked.get(f"{BASE}/x").mock(side_effect=[bad, bad, httpx.Response(200, json=1)])
         made = session()
         assert ask(made).json() == 1
         assert made.traffic.retries == 2
@@ -277,15 +278,15 @@ class TestOneExchange:
         with pytest.raises(error):
             ask(session())
 
-    @respx.mock
+    @mocked
     @pytest.mark.parametrize(("status", "error"), [(403, AccessDeniedError), (404, NotFoundError)])
     def test_what_will_not_pass_is_not(self, status: int, error: type[ConnectorError]) -> None:
-        route = respx.get(f"{BASE}/x").mock(httpx.Response(status))
+        route = mocked.get(f"{BASE}/x").mock(httpx.Response(status))
         with pytest.raises(error):
             ask(session())
         assert route.call_count == 1
 
-    @respx.mock
+    @mocked
     def test_cookies_that_the_portal_sets_come_back_to_it(self) -> None:
         first = httpx.Response(
             200,
@@ -296,7 +297,7 @@ class TestOneExchange:
                 ("Set-Cookie", "unit=8; Path=/elsewhere"),
             ],
         )
-        route = respx.get(f"{BASE}/x").mock(side_effect=[first, httpx.Response(200, json=2)])
+        route = mocked.get(f"{BASE}/x").mock(side_effect=[first, httpx.Response(200, json=2)])
 
         async def go() -> Answer:
             made = session()
@@ -311,24 +312,40 @@ class TestOneExchange:
         came = [call.request.headers.get("cookie", "") for call in route.calls]
         assert [sorted(x.split("; ")) for x in came] == [[""], ["sid=a1", "unit=7"]]
 
-    @respx.mock
-    def test_too_large_an_answer_is_refused(self) -> None:
-        respx.get(f"{BASE}/x").mock(httpx.Response(200, content=b"1" * 10_001))
-        with pytest.raises(UnexpectedAnswerError, match="larger than 10000 bytes"):
-            ask(session())
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_too_large_an_answer_is_refused(self, packed: bool) -> None:
+        body = b"1" * 10_001
 
-    @respx.mock
+        async def portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            sent = gzip.compress(body) if packed else body
+            encoding = b"Content-Encoding: gzip\r\n" if packed else b""
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(sent), encoding, sent))
+            writer.close()
+
+        async def go() -> None:
+            async with await asyncio.start_server(portal, "127.0.0.1", 0) as server:
+                made = session(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+                try:
+                    with pytest.raises(UnexpectedAnswerError, match="larger than 10000 bytes"):
+                        await made.get("/x")
+                finally:
+                    await made.close()
+
+        asyncio.run(go())
+
+    @mocked
     def test_no_error_shows_the_token(self) -> None:
-        respx.get(f"{BASE}/x").mock(side_effect=httpx.ConnectError("refused"))
+        mocked.get(f"{BASE}/x").mock(side_effect=httpx.ConnectError("refused"))
         with pytest.raises(UnavailableError) as caught:
             ask(session())
         assert "first" not in str(caught.value)
 
-    @respx.mock
+    @mocked
     @pytest.mark.parametrize("method", ["GET", "POST"])
     @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.ConnectError("refused")])
     def test_no_error_of_signing_in_shows_a_secret(self, method: str, answer: Any) -> None:
-        respx.route(method=method, url=f"{BASE}/login").mock(side_effect=[answer] * 4)
+        mocked.route(method=method, url=f"{BASE}/login").mock(side_effect=[answer] * 4)
 
         async def go() -> None:
             made = session()
@@ -343,12 +360,12 @@ class TestOneExchange:
 
 
 class TestSignIn:
-    @respx.mock
+    @mocked
     def test_an_expired_session_is_renewed_once_for_all_that_wait(self) -> None:
         def answer(request: httpx.Request) -> httpx.Response:
             return httpx.Response(200 if request.headers["access-token"] == "second" else 401, json=1)
 
-        respx.get(f"{BASE}/x").mock(side_effect=answer)
+        mocked.get(f"{BASE}/x").mock(side_effect=answer)
         manner = Plain()
         made = session(manner=manner)
 
@@ -359,13 +376,13 @@ class TestSignIn:
         asyncio.run(go())
         assert manner.signed_in == [False, True]
 
-    @respx.mock
+    @mocked
     def test_refused_again_a_person_is_needed(self) -> None:
-        respx.get(f"{BASE}/x").mock(httpx.Response(401))
+        mocked.get(f"{BASE}/x").mock(httpx.Response(401))
         with pytest.raises(SignInNeededError):
             ask(session())
 
-    @respx.mock
+    @mocked
     def test_sessions_that_end_again_and_again_while_they_serve_are_renewed(self) -> None:
         served = [0, 0]
 
@@ -380,7 +397,7 @@ class TestSignIn:
                 served[0] = 0
                 served[1] += 1
 
-        respx.get(f"{BASE}/x").mock(side_effect=answer)
+        mocked.get(f"{BASE}/x").mock(side_effect=answer)
         made = session(manner=Short())
 
         async def go() -> list[Answer]:
@@ -391,7 +408,7 @@ class TestSignIn:
         assert len(asyncio.run(go())) == 10
         assert served[1] == 4
 
-    @respx.mock
+    @mocked
     @pytest.mark.parametrize(
         ("status", "error", "tries"),
         [(502, UnavailableError, QUICK.attempts), (400, SignInNeededError, 1)],
@@ -406,7 +423,7 @@ class TestSignIn:
                 if answer.status != 200:
                     raise SignInNeededError("wrong password")
 
-        login = respx.post(f"{BASE}/login").mock(httpx.Response(status))
+        login = mocked.post(f"{BASE}/login").mock(httpx.Response(status))
         made = session(manner=ByPassword())
 
         async def go() -> list[Any]:
@@ -417,17 +434,17 @@ class TestSignIn:
         assert {type(e) for e in asyncio.run(go())} == {error}
         assert login.call_count == tries
 
-    @respx.mock
+    @mocked
     def test_a_redirect_to_a_page_is_an_expired_session(self) -> None:
-        respx.get(f"{BASE}/x").mock(httpx.Response(302, headers={"location": "/security/"}))
+        mocked.get(f"{BASE}/x").mock(httpx.Response(302, headers={"location": "/security/"}))
         with pytest.raises(SignInNeededError, match="another page"):
             ask(session())
 
 
 class TestReadOnly:
-    @respx.mock
+    @mocked
     def test_post_only_where_it_reads(self) -> None:
-        respx.post(f"{BASE}/many").mock(httpx.Response(200, json=[]))
+        mocked.post(f"{BASE}/many").mock(httpx.Response(200, json=[]))
 
         async def go() -> None:
             made = session()
@@ -468,9 +485,9 @@ class TestReadOnly:
 
 
 class TestPoliteness:
-    @respx.mock
+    @mocked
     def test_retry_after_is_obeyed(self) -> None:
-        respx.get(f"{BASE}/x").mock(
+        mocked.get(f"{BASE}/x").mock(
             side_effect=[httpx.Response(429, headers={"retry-after": "1"}), httpx.Response(200, json=1)]
         )
         before = time.monotonic()

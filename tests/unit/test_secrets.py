@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpcore
+import httpx
 import pytest
 
 from connectors.contract import Secret, SourceConfig, TokenAuth
 from connectors.errors import ConnectorError, SourceConfigError, UnavailableError
 from connectors.http import Answer, Network, Patience, Session, common_fault
+from connectors.lines import Lines, Raw
 from svod.settings import InstitutionSettings
 
 BASE = "https://portal.example.invalid"
@@ -125,10 +126,15 @@ def test_what_no_header_may_hold_is_not_sent_and_not_shown(text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "cause", "says"),
     [
-        (httpcore.LocalProtocolError, None, "LocalProtocolError"),
-        (httpcore.ConnectError, ConnectionRefusedError(111, HUSH), "connection refused"),
-        (httpcore.ConnectError, OSError(HUSH), "ConnectError"),
-        (httpcore.RemoteProtocolError, ExceptionGroup(HUSH, [OSError(113, HUSH)]), "no route to host"),
+        (httpx.LocalProtocolError, None, "LocalProtocolError"),
+        (httpx.ConnectError, ConnectionRefusedError(111, HUSH), "connection refused"),
+        (httpx.ConnectError, OSError(HUSH), "ConnectError"),
+        (
+            httpx.ConnectError,
+            OSError(f"Multiple exceptions: [Errno 113] {HUSH}, [Errno 113] {HUSH}"),
+            "no route to host",
+        ),
+        (httpx.RemoteProtocolError, None, "RemoteProtocolError"),
     ],
 )
 def test_of_a_library_s_exception_only_its_kind_is_told(
@@ -137,10 +143,10 @@ def test_of_a_library_s_exception_only_its_kind_is_told(
     error = kind(f"Illegal header value b'{HUSH}'")
     error.__cause__ = cause
 
-    async def fail(*_: object) -> httpcore.Response:
+    async def fail(*_: object, **__: object) -> Raw:
         raise error
 
-    monkeypatch.setattr(httpcore.AsyncHTTPConnection, "handle_async_request", fail)
+    monkeypatch.setattr(Lines, "exchange", fail)
     with pytest.raises(UnavailableError) as caught:
         ask("fine")
     assert str(caught.value) == f"GET /x: the connection failed ({says}); base_url leads to portal.example.invalid"
