@@ -102,7 +102,8 @@ class KeySet:
         """Which of these are in the arrays."""
         found = np.zeros(len(asked), dtype=bool)
         for part in self._parts:
-            found |= part[places_of(asked, part)] == asked
+            order, places = places_of(asked, part)
+            found[order] |= part[places] == asked[order]
         return found
 
     def _settle(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -50,7 +50,7 @@ class LineIndex:
         rows = f'FROM "{table}" WHERE "source" = {source:d} AND "removed" IS NULL AND "line" IS NOT NULL'
         driver: Any = connection.connection.driver_connection  # a result's rows would take most of the time
         if connection.dialect.name == "sqlite":
-            return cls(shelved(_sqlite_numbers(driver.execute(f'SELECT "line" {rows}')), np.int64))
+            return cls(shelved(_sqlite_numbers(driver, rows), np.int64))
         # a row for each batch that brought lines, not one for each line
         packed = f'SELECT string_agg(int8send("line"), \'\'::bytea) {rows} GROUP BY "since"'
         with driver.cursor() as cursor, cursor.copy(f"COPY ({packed}) TO STDOUT (FORMAT BINARY)") as copy:
@@ -61,24 +61,29 @@ class LineIndex:
 
     def meet(self, hashes: Hashes) -> tuple[NDArray[np.bool_], int]:
         """Which of these lines are known, and how many of those the run had not met before."""
-        known, places = self._find(hashes)
-        new = np.unique(places[known & (self._fate[places] & _MET == 0)]) if len(self._hashes) else places[:0]
+        order, places, known = self._find(hashes)
+        if not known.any():
+            return known, 0
+        new = places[known & (self._fate[places] & _MET == 0)]
         self._fate[new] |= _MET
-        return known, len(new)
+        by_line = np.empty(len(hashes), dtype=bool)
+        by_line[order] = known
+        twice = int(np.count_nonzero(new[1:] == new[:-1]))  # a line that comes again is met once
+        return by_line, len(new) - twice
 
     def knows_all(self, hashes: Hashes) -> bool:
         """Whether all these lines are known."""
-        known, _ = self._find(hashes)
+        _, _, known = self._find(hashes)
         return bool(known.all())
 
     def has_met(self, hash_: int) -> bool:
         """Whether the run has come upon this line, and its record still stands."""
-        known, places = self._find(np.array([hash_], dtype=np.int64))
+        _, places, known = self._find(np.array([hash_], dtype=np.int64))
         return bool(known[0] and self._fate[places[0]] & _MET)
 
     def forget(self, hashes: Iterable[int]) -> None:
         """The records of these lines have been replaced."""
-        known, places = self._find(np.fromiter(hashes, dtype=np.int64))
+        _, places, known = self._find(np.fromiter(hashes, dtype=np.int64))
         self._fate[places[known]] |= _REPLACED
 
     def has_unmet(self) -> bool:
@@ -90,16 +95,23 @@ class LineIndex:
         put_back(self._hashes)
         put_back(self._fate)
 
-    def _find(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    def _find(self, hashes: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+        """The order in which lines are looked for, and in that order: their places, and whether they are known there."""
         if not len(self._hashes):
-            return np.zeros(len(hashes), dtype=bool), np.zeros(len(hashes), dtype=np.intp)
-        places = places_of(hashes, self._hashes)
-        return (self._hashes[places] == hashes) & (self._fate[places] & _REPLACED == 0), places
+            none = np.zeros(len(hashes), dtype=np.intp)
+            return none, none, none.astype(bool)
+        order, places = places_of(hashes, self._hashes)
+        return order, places, (self._hashes[places] == hashes[order]) & (self._fate[places] & _REPLACED == 0)
 
 
-def _sqlite_numbers(rows: sqlite3.Cursor) -> Iterator[Hashes]:
-    while some := rows.fetchmany(_MANY):
-        yield np.fromiter(chain.from_iterable(some), dtype=np.int64, count=len(some))
+def _sqlite_numbers(driver: sqlite3.Connection, rows: str) -> Iterator[Hashes]:
+    """The lines of an entity, many as one text: between two rows of a result Python's lock is let go, and others take it."""
+    some = f'SELECT "line", "key" {rows} AND "key" > ? ORDER BY "key" LIMIT {_MANY}'
+    query = f'SELECT group_concat("line"), max("key") FROM ({some})'
+    last = ""
+    while (found := driver.execute(query, (last,)).fetchone())[0] is not None:
+        said, last = found
+        yield np.fromstring(said, dtype=np.int64, sep=",")
 
 
 def _zeros(count: int) -> NDArray[np.uint8]:

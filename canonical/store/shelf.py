@@ -39,15 +39,17 @@ def shelved(parts: Iterable[NDArray[T]], dtype: type[T]) -> NDArray[T]:
         ) from error
 
 
-def places_of(asked: NDArray[T], there: NDArray[T]) -> NDArray[np.intp]:
-    """Where each of some numbers is, or would be, in a sorted array that is not empty; never beyond its end.
+def places_of(asked: NDArray[T], there: NDArray[T]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where numbers are, or would be, in a sorted array that is not empty; never beyond its end.
 
-    Asked in their order they are found two or three times as soon: what lies side by side is in the processor's cache.
+    They are asked in their order, and so found two or three times as soon: what lies side by side is in the processor's cache.
+
+    Returns:
+        The order (positions within `asked`), and the ascending places of the numbers in that order.
+
     """
     order = asked.argsort()
-    places = np.empty(len(asked), dtype=np.intp)
-    places[order] = np.minimum(np.searchsorted(there, asked[order]), len(there) - 1)
-    return places
+    return order, np.minimum(np.searchsorted(there, asked[order]), len(there) - 1)
 
 
 def is_shelved(array: NDArray[Any]) -> bool:

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
-from canonical.store import keyset
-from canonical.store.engine import StoreError
+from canonical.store import Store, keyset
+from canonical.store import lines as stored_lines
+from canonical.store.engine import StoreError, writing
 from canonical.store.keyset import KeySet
 from canonical.store.lines import LineIndex
 from canonical.store.shelf import is_shelved, put_back, shelved
+from canonical.tables import ROWS
 
 NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=40)
 
@@ -50,25 +53,48 @@ def test_a_set_of_keys_is_the_same_after_a_rest(blocks: list[tuple[list[str], bo
         assert len(KeySet(keys.pack())) == len(model)
 
 
+LINES = st.lists(st.integers(0, 30), min_size=1, max_size=8)
+
+
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 30), max_size=20), st.lists(st.tuples(st.sampled_from("mfr"), st.integers(0, 30))))
-def test_lines_are_known_until_their_records_are_replaced(stood: list[int], told: list[tuple[str, int]]) -> None:
+@given(st.lists(st.integers(0, 30), max_size=20), st.lists(st.tuples(st.sampled_from("mfr"), LINES)))
+def test_lines_are_known_until_their_records_are_replaced(stood: list[int], told: list[tuple[str, list[int]]]) -> None:
     index = LineIndex(shelved([np.array(sorted(set(stood)), dtype=np.int64)], np.int64))
     met, replaced = set[int](), set[int]()
-    for what, line in told:
+    for what, lines in told:
+        stand = [line in stood and line not in replaced for line in lines]
         if what == "m":
-            known, new = index.meet(np.array([line, line], dtype=np.int64))
-            stands = line in stood and line not in replaced
-            assert known.tolist() == [stands] * 2
-            assert new == int(stands and line not in met)
-            met |= {line} if stands else set()
+            known, new = index.meet(np.array(lines, dtype=np.int64))
+            assert known.tolist() == stand
+            come = {line for line, stands in zip(lines, stand, strict=True) if stands}
+            assert new == len(come - met)
+            met |= come
         elif what == "f":
-            index.forget([line])
-            replaced |= {line} & set(stood)
+            index.forget(lines)
+            replaced |= {*lines} & {*stood}
         else:
             index.rest()
-        assert index.has_met(line) == (line in met and line not in replaced)
+            assert index.knows_all(np.array(lines, dtype=np.int64)) == all(stand)
+        assert [index.has_met(line) for line in lines] == [line in met and line not in replaced for line in lines]
     assert index.has_unmet() == bool(set(stood) - met - replaced)
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 7])
+def test_those_of_a_store_are_all_loaded(count: int, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are read at once; those of other sources, of what is gone and of what came by another way are not."""
+    monkeypatch.setattr(stored_lines, "_MANY", 3)
+    numbers = [(-1) ** n * (2**63 - 1 - n) for n in range(count)]
+    row = {"name": "Алгебра", "hash": 0, "since": 1, "origin": None, "removed": None}
+    others = [(1, "gone", 11, 2), (1, "other", None, None), (2, "s0", 12, None)]
+    rows = [{**row, "source": 1, "key": f"s{n}", "line": line} for n, line in enumerate(numbers)]
+    rows += [{**row, "source": s, "key": key, "line": line, "removed": gone} for s, key, line, gone in others]
+    store = Store(store_url)
+    with writing(store.engine) as connection:
+        connection.execute(insert(ROWS["subjects"]), rows)
+        index = LineIndex.load(connection, 1, "subjects")
+    store.close()
+    known, met = index.meet(np.array([*numbers, 11, 12], dtype=np.int64))
+    assert (known.tolist(), met) == ([True] * count + [False] * 2, count)
 
 
 def test_no_room_for_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
