@@ -17,7 +17,7 @@ from pipelines.jobs.running import Policy, Runner
 from pipelines.jobs.scheduling import Plan
 from pipelines.jobs.serving import PATIENCE, Scheduler, work
 from pipelines.jobs.wakeups import place_of
-from svod.cli.frame import WRONG, Frame
+from svod.cli.frame import STOPPED, WRONG, Frame
 from svod.cli.options import MetricsHost, MetricsPort, metrics
 from svod.settings import ScheduleSettings
 
@@ -107,7 +107,7 @@ def _until_told(frame: Frame) -> Iterator[threading.Event]:
 
     def told(_number: int, _frame: Any) -> None:
         if stop.is_set():
-            os._exit(130)
+            os._exit(STOPPED)
         stop.set()
 
     signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
