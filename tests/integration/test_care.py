@@ -266,6 +266,7 @@ from canonical.store import Intake
 commit, left, until = Intake.commit, [None] * 50, time.monotonic() + 60
 
 def waiting(*args, **kwargs):
+    time.sleep(0.02)
     while not left and not pathlib.Path({!r}).exists() and time.monotonic() < until:
         time.sleep(0.01)
     del left[:1]
@@ -273,7 +274,7 @@ def waiting(*args, **kwargs):
 
 Intake.commit = waiting
 """
-"""An import goes as far as this, and no further until there is a file."""
+"""An import writes without haste, as far as this, and no further until there is a file."""
 
 
 def after(place: Installation, program: str, *words: str) -> list[str]:
