@@ -396,8 +396,7 @@ class _Importer:
             name: getattr(self.result, name) for name in ("source", "status", "requests", "retries", "seconds", "units")
         }
         log.info("source %s: %s", self.job.key, self.result.status, extra={"run": self.run, **told})
-        is_busy = self.result.error is not None and self.result.error["code"] == BusyError.code
-        if not self.replaying and not is_busy:  # whoever is at work on it tells how it is
+        if not self.replaying:
             explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
@@ -598,14 +597,15 @@ class _Importer:
         return self.attempt.held if self.attempt else None
 
     def _note(self, number: int, *, explicit: bool) -> None:
-        needs_sign_in = self.result.error is not None and self.result.error["code"] == SignInNeededError.code
-        state = "needs_sign_in" if needs_sign_in else self.result.status
+        error = self.result.error or {}
+        if error.get("code") == BusyError.code:
+            return  # whoever is at work on it tells how it is
+        state = "needs_sign_in" if error.get("code") == SignInNeededError.code else self.result.status
         complete = not explicit and (
             self.result.status == "ok"
             or (self.result.status == "partial" and all(u["code"] in _FINAL for u in self.result.lost))
         )
-        message = self.result.error["message"] if self.result.error else None
-        self.work.store.note_source(number, state, message, complete=complete, held=self._held)
+        self.work.store.note_source(number, state, error.get("message"), complete=complete, held=self._held)
 
 
 _FINAL: Final = frozenset({"access_denied", "not_found"})

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from canonical.calendar import SchoolCalendar
 from canonical.scales import Scale
 from canonical.store.engine import address, holds_password
+from canonical.store.schedules import EVERY
 from canonical.toml_files import ConfigError, checked, near, read_toml
 from connectors.contract import Institution, Secret, SourceConfig, name_secrets
 from connectors.errors import ConnectorError
@@ -140,7 +141,7 @@ class ScheduleSettings(_Table):
 
     job: Literal["import", "reconcile", "completeness", "report"]
     cron: str
-    institutions: tuple[str, ...] = ("*",)
+    institutions: tuple[str, ...] = (EVERY,)
     report: str | None = None
     consolidated: bool = False
     format: str = "xlsx"
@@ -177,7 +178,7 @@ class ScheduleSettings(_Table):
     @property
     def of_all(self) -> bool:
         """Whether it is for all institutions."""
-        return "*" in self.institutions
+        return EVERY in self.institutions
 
     def files(self, institutions: list[str]) -> list[tuple[Path, set[str]]]:
         """The files that it writes for these institutions, each with those that are in it."""
@@ -248,7 +249,7 @@ class Site:
                 self._check_source(institution, source)
         for number, schedule in enumerate(settings.schedule, 1):
             try:
-                self.institutions(k for k in schedule.institutions if k != "*")
+                self.institutions(k for k in schedule.institutions if k != EVERY)
             except SettingsError as error:
                 raise SettingsError(f"{error} (schedule[{number}].institutions)") from None
         self._check_files_of_reports()

@@ -219,12 +219,12 @@ class Intake:
             if last is None or not digest or last.digest != digest:
                 return False
             try:
-                packed = msgspec.msgpack.decode(last.keys, type=dict[str, bytes])
                 scopes = msgspec.json.decode(last.scopes, type=list[Scope])
                 drift = dict(msgspec.json.decode(last.drift, type=list[tuple[Drift, int]]))
             except msgspec.DecodeError:  # the note is damaged, and is written anew
                 return False
-            if not self._meet_lines(connection, packed):
+            packed = held_by(last.keys)
+            if packed is None or not self._meet_lines(connection, packed):
                 return False
             for entity, keys in packed.items():
                 if entity.endswith(_LINES):

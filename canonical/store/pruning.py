@@ -74,7 +74,7 @@ def prune(engine: Engine, limits: Limits, marked: Marked | None = None) -> Prune
     trial = marked is not None
     versions = _prune_history(engine, limits.history, ends.history, trial=trial) if limits.history else 0
     old = (settled(), QUARANTINE.c.last_run < ends.raw)
-    quarantine = _delete(engine, QUARANTINE, old, trial=trial, before=alone)
+    quarantine = _delete(engine, QUARANTINE, old, trial=trial, first=alone)
     answers = forget_outdated(engine, ends.raw, marked)
     ledger = _fold(engine, ends.runs, trial=trial)
     drift = _delete(engine, DRIFT, [DRIFT.c.run < ends.runs], trial=trial)
@@ -120,19 +120,17 @@ def _delete(
     key: Sequence[ColumnElement[object]] | None = None,
     *,
     trial: bool,
-    before: Callable[[Connection], None] = lambda _: None,
-    beside: Callable[[Connection], None] = lambda _: None,
+    first: Callable[[Connection], None] = lambda _: None,
 ) -> int:
-    """Deletes rows piece by piece, with what is to be done in the same transaction, first or last; says how many there were."""
+    """Deletes rows piece by piece, with what is to be done first in the same transaction; says how many there were."""
     done = 0
     for some in pieces(engine, table, conditions, key):
         if trial:
             done += len(some)
             continue
         with writing(engine) as connection:
-            before(connection)
+            first(connection)
             done += each(connection, delete(table).where(*conditions), key or list(table.primary_key.columns), some)
-            beside(connection)
     return done
 
 
@@ -158,7 +156,7 @@ def _prune_history(engine: Engine, before: datetime, last: int | None, *, trial:
         stands = exists(select(literal(1)).where(t.source == h.source, t.key == h.key, t.since <= last))
         for source in sources:
             gone = (h.source == source, h.entity == name, h.until <= last, or_(followed, stands))
-            done += _delete(engine, HISTORY, gone, (h.key, h.since), trial=trial, beside=say_from_when)
+            done += _delete(engine, HISTORY, gone, (h.key, h.since), trial=trial, first=say_from_when)
     return done
 
 

@@ -28,9 +28,10 @@ _MOST_LIVE: Final = 100_000
 def held_by(note: bytes) -> dict[str, bytes] | None:
     """The packed keys that a unit held the last time, by entity; null where the note of them is damaged."""
     try:
-        return msgspec.msgpack.decode(note, type=dict[str, bytes])
+        held = msgspec.msgpack.decode(note, type=dict[str, bytes])
     except msgspec.DecodeError:
         return None
+    return held if all(len(packed) % 8 == 0 for packed in held.values()) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,11 +201,12 @@ class BatchWriter:
         bulk = BULK[entity]
         rows: list[tuple[Any, ...]] = []
         mended: dict[str, Known] = {}
-        for row in bulk.fetch(self.connection, self.state.source, [k for k in arrivals if k in known]):
+        standing = [k for k in arrivals if k in known and known[k].removed is None]
+        for row in bulk.fetch(self.connection, self.state.source, standing):
             arrival, was = arrivals[row[1]], known[row[1]]
             right = bulk.row(self.state.source, arrival.record, arrival.hash, was.since, was.origin, was.line)
             is_word_for_word = bulk.fields_of(row) == bulk.fields_of(right)
-            if was.removed is None and is_word_for_word != (was.hash == arrival.hash):
+            if is_word_for_word != (was.hash == arrival.hash):
                 rows.append(right)
                 mended[row[1]] = was._replace(hash=arrival.hash)
         if rows:

@@ -211,8 +211,11 @@ class Scheduler:
         """Seconds until a schedule falls due that this scheduler asks for."""
         with self.runner.work.store.reading() as connection:
             standing = schedules.schedules(connection)
-        ours = [s for s in standing if scheduling.known(self._wards, s)]
-        self._leave([s for s in standing if s not in ours])
+        ours: list[Schedule] = []
+        strangers: list[Schedule] = []
+        for schedule in standing:
+            (ours if scheduling.known(self._wards, schedule) else strangers).append(schedule)
+        self._leave(strangers)
         if not ours:
             return self.runner.policy.sweep
         return max(0.2, (schedules.moment_of(ours[0].next_due_at) - self.now()).total_seconds())

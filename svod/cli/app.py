@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from canonical.writing import WriteError
 from svod import __version__
-from svod.cli.frame import WRONG, Frame, mute
+from svod.cli.frame import STOPPED, WRONG, Frame, mute
 from svod.cli.logs import Lines
 from svod.cli.moments import parse_moment
 
@@ -146,10 +146,6 @@ for _name, (_, _help) in COMMANDS.items():
 def _whole() -> Any:
     """The command that knows all others; made once, however often a process calls it."""
     return typer.main.get_command(app)
-
-
-STOPPED: Final = 130
-"""The exit status of what a person or a service manager has stopped."""
 
 
 def run(arguments: list[str]) -> int:

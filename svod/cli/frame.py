@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG, WAITING = 0, 1, 2, 3
 """Exit statuses (contract.md)."""
 
+STOPPED = 130
+"""The exit status of what a person or a service manager has stopped."""
+
 
 @dataclass
 class Frame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -50,3 +52,14 @@ class Lines(logging.Handler):
                 last,
             ],
         )
+
+
+@contextmanager
+def telling(log: logging.Logger) -> Iterator[None]:
+    """Lets a log tell what is done, and not only what has gone wrong."""
+    before = log.level
+    log.setLevel(min(logging.INFO, log.getEffectiveLevel()))
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from canonical.store.runs import Run
 from svod.cli.frame import Frame
+from svod.cli.logs import telling
 
 log = logging.getLogger("svod.import")
 
@@ -40,7 +41,7 @@ def by_source(frame: Frame, expected: Mapping[str, int | None]) -> Iterator[Call
         yield None
         return
     if not frame.errors.is_terminal:
-        with _telling():
+        with telling(log):
             yield _in_log(expected)
         return
     columns = (
@@ -65,17 +66,6 @@ def by_source(frame: Frame, expected: Mapping[str, int | None]) -> Iterator[Call
             bar.update(tasks[key], completed=done[key], total=total, description=f"{key}: {unit}", count=count)
 
         yield told
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """The log of imports tells more than what has gone wrong."""
-    before = log.level
-    log.setLevel(min(logging.INFO, log.getEffectiveLevel()))
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 def _in_log(expected: Mapping[str, int | None]) -> Callable[[str, str], None]:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +17,8 @@ from pipelines.jobs.running import Policy, Runner
 from pipelines.jobs.scheduling import Plan
 from pipelines.jobs.serving import PATIENCE, Scheduler, work
 from pipelines.jobs.wakeups import place_of
-from svod.cli.frame import WRONG, Frame
+from svod.cli.frame import STOPPED, WRONG, Frame
+from svod.cli.logs import telling
 from svod.cli.options import MetricsHost, MetricsPort, metrics
 from svod.settings import ScheduleSettings
 
@@ -101,19 +102,17 @@ def _runner(frame: Frame) -> Runner:
 def _until_told(frame: Frame) -> Iterator[threading.Event]:
     """Set when the process is told to end; told twice, it ends at once."""
     stop = threading.Event()
-    if not frame.quiet:
-        jobs = logging.getLogger("svod.jobs")
-        jobs.setLevel(min(logging.INFO, jobs.getEffectiveLevel()))
 
     def told(_number: int, _frame: Any) -> None:
         if stop.is_set():
-            os._exit(130)
+            os._exit(STOPPED)
         stop.set()
 
     signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, told) for number in signals}
     try:
-        yield stop
+        with nullcontext() if frame.quiet else telling(logging.getLogger("svod.jobs")):
+            yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -259,29 +259,55 @@ def big() -> list[Record]:
     return [*CLASS, *people, *marks]
 
 
+WAITING = """
+import pathlib, time
+from canonical.store import Intake
+
+commit, left, until = Intake.commit, [None] * 50, time.monotonic() + 60
+
+def waiting(*args, **kwargs):
+    time.sleep(0.02)
+    while not left and not pathlib.Path({!r}).exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    del left[:1]
+    commit(*args, **kwargs)
+
+Intake.commit = waiting
+"""
+"""An import writes without haste, as far as this, and no further until there is a file."""
+
+
+def after(place: Installation, program: str, *words: str) -> list[str]:
+    """The words that call a command in a process of its own, after a program in the same process."""
+    program += "\nimport sys; from svod.cli.app import run; sys.exit(run(sys.argv[1:]))"
+    return [sys.executable, "-c", program, *place.command()[3:], *words]
+
+
 def test_a_backup_made_while_an_import_runs_is_of_one_moment(tmp_path: Path, store_url: str) -> None:
     write_folder(tmp_path / "drop", big())
     place = Installation(tmp_path / "a", url=store_url).institution("a")
     other = Installation(tmp_path / "other").institution("a")
     for one in (place, other):
-        for name in "fghijklmno":
+        for name in "fghij":
             one.source(name, "files", layout="canonical", path=str(tmp_path / "drop"))
+    file = place.folder / "a.backup"
     store = Store(place.url)
     importing = subprocess.Popen(
-        place.command("-q", "import"), cwd=place.folder, env=place.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        after(place, WAITING.format(str(file)), "-q", "import"),
+        cwd=place.folder, env=place.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     while True:
         with store.reading() as connection:
             if connection.execute(select(func.count()).select_from(BATCHES)).scalar_one() > 2:
                 break
         time.sleep(0.01)
-    file = place.folder / "a.backup"
     rows = place.json("backup", str(file))["manifest"]["rows"]
     _, said = importing.communicate()
     assert (importing.returncode, said) == (0, b"")
     with store.reading() as connection:
-        assert 2 < rows["batches"] < connection.execute(select(func.count()).select_from(BATCHES)).scalar_one()
+        assert connection.execute(select(func.count()).select_from(BATCHES)).scalar_one() == 70
     store.close()
+    assert 2 < rows["batches"] < 60
     other.run("restore", str(file))
     assert other.json("verify", "--no-raw")["ok"]
     assert [r["status"] for r in other.json("runs", "list")["runs"]] == ["interrupted"]
@@ -292,15 +318,10 @@ def test_a_backup_made_while_an_import_runs_is_of_one_moment(tmp_path: Path, sto
 def killed_at(place: Installation, where: str, *words: str) -> None:
     """Calls a command in a process that is killed (-9) when it comes to a function."""
     module, name = where.split(":")
-    program = (
-        f"import os, signal, sys, {module} as m\n"
-        f"m.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from svod.cli.app import run; sys.exit(run(sys.argv[1:]))"
-    )
+    program = f"import os, signal, {module} as m\nm.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)"
     done = subprocess.run(
-        [sys.executable, "-c", program, *place.command()[3:], *words],
-        cwd=place.folder, env=place.environment(), check=False, capture_output=True,
-    )  # fmt: skip
+        after(place, program, *words), cwd=place.folder, env=place.environment(), check=False, capture_output=True
+    )
     assert done.returncode == -signal.SIGKILL, done
 
 

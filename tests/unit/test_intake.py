@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import permutations
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -367,8 +368,13 @@ class TestCursor:
         intake.finish()
         assert not desk.begin().skip("unit", "d1")
 
+    @pytest.mark.parametrize(
+        "note", [b"?", msgspec.msgpack.encode({"marks": b"cut off"})], ids=["no note", "keys cut off"]
+    )
     @pytest.mark.parametrize("is_wide", [True, False])
-    def test_a_damaged_note_of_a_unit_that_is_not_read_stops_nothing(self, desk: Desk, is_wide: bool) -> None:
+    def test_a_damaged_note_of_a_unit_that_is_not_read_stops_nothing(
+        self, desk: Desk, is_wide: bool, note: bytes
+    ) -> None:
         """What it held may be gone, where all is covered; else it is read anew when it comes."""
         days = {"axis": Axis.LESSON_DATE, "start": "2026-09-08", "end": "2026-09-08"}
         for marks, units in (([mark("5")], ("0", "1")), ([mark("5")] if is_wide else [], ("0",))):
@@ -379,7 +385,7 @@ class TestCursor:
                 intake.commit(unit, made[unit], digest=f"{unit} in {desk.run}")
             intake.finish()
             with desk.store.writing() as connection:
-                connection.execute(update(UNITS).where(UNITS.c.unit == "1").values(keys=b"?"))
+                connection.execute(update(UNITS).where(UNITS.c.unit == "1").values(keys=note))
         assert set(desk.rows("marks")) == ({"m"} if is_wide else {"m2"})
         with desk.store.reading() as connection:
             left = {row.unit: row.digest for row in connection.execute(select(UNITS.c.unit, UNITS.c.digest))}
