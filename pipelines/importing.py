@@ -319,6 +319,7 @@ class _Importer:
         except ConnectorError as error:
             log.debug("source %s", self.job.key, exc_info=True)
             self._fail(error.code, str(error))
+            self._log_the_end()
             number = await asyncio.to_thread(self._register)
             await asyncio.to_thread(self._note, number, explicit=True)
             return self.result
@@ -392,14 +393,17 @@ class _Importer:
         self.result.requests, self.result.retries, self.result.seconds = spent.requests, spent.retries, spent.seconds
         if capture is not None:
             self._tell(capture)
-        told = {
-            name: getattr(self.result, name) for name in ("source", "status", "requests", "retries", "seconds", "units")
-        }
-        log.info("source %s: %s", self.job.key, self.result.status, extra={"run": self.run, **told})
+        self._log_the_end()
         if not self.replaying:
             explicit = capture is not None or any(w.explicit for _, windows in readings for w in windows)
             await asyncio.to_thread(self._note, number, explicit=explicit)
         return self.result
+
+    def _log_the_end(self) -> None:
+        told = {
+            name: getattr(self.result, name) for name in ("source", "status", "requests", "retries", "seconds", "units")
+        }
+        log.info("source %s: %s", self.job.key, self.result.status, extra={"run": self.run, **told})
 
     def _spent(self) -> Spent:
         """What this attempt and those before it have cost so far."""

@@ -200,3 +200,11 @@ def test_off_a_terminal_an_import_says_in_the_log_how_far_it_is(
     monkeypatch.setattr("svod.cli.progress.EVERY_SECONDS", 0.0)
     assert "source a/f: 2 of about 14 units read" in events()
     assert not logging.getLogger("svod.import").level, "for no other command"
+
+
+def test_how_a_source_ended_is_logged_also_where_nothing_could_be_read(place: Installation) -> None:
+    (place.folder / "broken.har").write_text("{", encoding="utf-8")
+    place.source("browser", "dnevnik", base_url="https://portal.example.invalid", har="broken.har")
+    done = place.run("--json", "import", "--source", "browser", status=None)
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines() if line.startswith("{")]
+    assert events == ["source a/browser: begins", "source a/browser: failed"]
