@@ -20,12 +20,12 @@ from canonical.entities import Course, Enrolment, Group, Record, Subject
 from canonical.years import AcademicYear
 from connectors.asking import attempt
 from connectors.asurso.client import Client
-from connectors.asurso.connector import SpoConnector
 from connectors.asurso.coverage import Found, Progress
 from connectors.asurso.directory import Directory
 from connectors.asurso.gradebooks import Gradebook, Taught, gradebooks
 from connectors.asurso.group import GroupReading
 from connectors.asurso.journal import Surroundings, read_page
+from connectors.asurso.lists import list_units, read_lists
 from connectors.asurso.structure import page_of, structure
 from connectors.asurso.values import by_number
 from connectors.captures import Captured, Kept, captured, missing
@@ -97,22 +97,22 @@ class CapturedGroup(GroupReading):
         return replace(reading, make=make)
 
 
-class CapturedSpoConnector(SpoConnector):
-    """Reads what was captured of one institution."""
+class CapturedInstitution:
+    """What was captured of one institution."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, client: CapturedClient) -> None:
         self._context = context
-        self._client: CapturedClient = CapturedClient(context)
+        self._client = client
 
-    async def read(self, window: Window) -> AsyncIterator[Unit]:
+    async def units(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, the groups of which anything was captured, then pages of gradebooks that no group names."""
         client = self._client
         students = await attempt(client.students())
-        lists = await self._lists(students)
+        lists = await read_lists(client, students)
         directory = lists.directory()
         everyone = directory.students_whole and client.has_all_students
         directory = replace(directory, students_whole=everyone)
-        for unit in self._list_units(lists, directory, window):
+        for unit in list_units(lists, directory, window, AcademicYear.of(self._context.today())):
             yield _limited(unit, {"groups": ("curator", "department", "level"), "people": ("birth_date", "sex")})
         seen: set[str] = set()
         opened = {_last(k, 4) for k in client.captured.every(_ENTRIES)}
