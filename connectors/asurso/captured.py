@@ -7,7 +7,7 @@ other pages of a group can tell is left as it stands where those were not captur
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -84,14 +84,14 @@ class CapturedGroup(GroupReading):
             batch = reading.make()
             batch.untold = {"enrolments": ("start", "end", "status"), "courses": ("teachers",), "periods": ("number",)}
             if is_partial:
-                _each(batch, _without_dates)
+                batch.change(_without_dates)
             left_out = {"courses", "enrolments"} if not is_listed or not has_subjects else set()
             batch.scopes = [s for s in batch.scopes if s.entity not in left_out]
             if not is_listed:
                 parts = {r.key for _, some in batch.blocks for r in some if isinstance(r, Group)}
-                _keep(batch, lambda r: not (isinstance(r, (Course, Enrolment)) and r.group in parts))
+                batch.keep(lambda r: not (isinstance(r, (Course, Enrolment)) and r.group in parts))
             if not has_subjects:
-                _keep(batch, lambda r: not isinstance(r, (Subject, Course)))
+                batch.keep(lambda r: not isinstance(r, (Subject, Course)))
             return batch
 
         return replace(reading, make=make)
@@ -194,14 +194,6 @@ def _limited(unit: Unit, untold: dict[str, tuple[str, ...]]) -> Unit:
         return replace(reading, make=make)
 
     return replace(unit, read=read)
-
-
-def _keep(batch: Batch, keep: Callable[[Record], bool]) -> None:
-    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
-
-
-def _each(batch: Batch, change: Callable[[Record], Record]) -> None:
-    batch.blocks = [(origin, [change(r) for r in records]) for origin, records in batch.blocks]
 
 
 def _without_dates(record: Record) -> Record:

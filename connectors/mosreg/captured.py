@@ -27,7 +27,6 @@ from connectors.mosreg.captured_journal import (
     as_list_of_one,
     empty,
     is_whole,
-    keep_records,
 )
 from connectors.mosreg.client import Client, Listing, joined
 from connectors.mosreg.finals import Finals
@@ -208,7 +207,7 @@ class CapturedSchool:
         """The periods; the year's own only where its dates were captured."""
         batch = calendar.batch()
         if not self._has_years:
-            keep_records(batch, lambda r: not (isinstance(r, Period) and r.key.endswith(":year")))
+            batch.keep(lambda r: not (isinstance(r, Period) and r.key.endswith(":year")))
         if not self.has_groups:  # whose a schedule is, groups tell
             batch.scopes = []
         return batch
@@ -218,7 +217,7 @@ class CapturedSchool:
         college = self.context.institution.kind == "college"
         batch = classes_batch(school, college=college, made_all=finals.is_whole)
         unsure = self._unsure(school)
-        keep_records(batch, lambda r: not (isinstance(r, Course) and r.key in unsure))
+        batch.keep(lambda r: not (isinstance(r, Course) and r.key in unsure))
         return batch
 
     def _unsure(self, school: School) -> set[str]:
@@ -235,7 +234,7 @@ class CapturedSchool:
         """Marks of periods; a course is made for one only where all groups are known."""
         batch = finals.batch(class_unit)
         if not self.has_groups:
-            keep_records(batch, lambda r: not isinstance(r, Course))
+            batch.keep(lambda r: not isinstance(r, Course))
         if class_unit not in self._whole_classes:
             batch.scopes = []
         return batch

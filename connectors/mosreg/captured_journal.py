@@ -184,7 +184,7 @@ class Bucket:
             if not self._forms:
                 batch.untold["works"] = ("kind", "control")
             sure = {g for g, (marked, absent) in held.items() if marked and absent}
-            _each(batch, lambda r: _unless_planned(r, sure, of.today))
+            batch.change(lambda r: _unless_planned(r, sure, of.today))
             self._cover(batch, asked, part, held)
             return batch
 
@@ -272,7 +272,7 @@ class Bucket:
             batch.untold = dict(UNTOLD)
             if not self._forms:
                 batch.untold["works"] = ("kind", "control")
-            keep_records(batch, lambda r: not (isinstance(r, Attendance) and (r.lesson in seen or r.key in rows)))
+            batch.keep(lambda r: not (isinstance(r, Attendance) and (r.lesson in seen or r.key in rows)))
             if marks.keeps_to_its_days and all(_has_text(r) for r in part.runs.values()):
                 for selector, key, _ in self._scopes(part.runs.keys()):
                     batch.covers(Scope("marks", selector, key, Axis.RECORDED_ON, since, until))
@@ -343,14 +343,6 @@ def as_list_of_one(answer: Answer) -> Answer:
 
 def empty(answer: Answer) -> Answer:
     return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
-
-
-def keep_records(batch: Batch, keep: Callable[[Record], bool]) -> None:
-    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
-
-
-def _each(batch: Batch, change: Callable[[Record], Record]) -> None:
-    batch.blocks = [(origin, [change(r) for r in records]) for origin, records in batch.blocks]
 
 
 def _unless_planned(record: Record, sure: set[str], today: date) -> Record:

@@ -273,7 +273,7 @@ class CapturedSchool:
         batch = make()
         batch.scopes = [s for s in batch.scopes if s.selector_key not in parts]
         batch.untold = dict(_UNTOLD)
-        batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
+        batch.keep(keep)
         if not self._client.has_year:
             batch.rejects = [r for r in batch.rejects if r.entity != "periods" or r.raw is not None]
         return batch
