@@ -24,11 +24,10 @@ from connectors.mosreg.captured_journal import (
     UNTOLD,
     WHOLE,
     Bucket,
-    as_list_of_one,
     empty,
     is_whole,
 )
-from connectors.mosreg.client import Client, Listing, joined
+from connectors.mosreg.client import Client, Listing, in_list, joined
 from connectors.mosreg.finals import Finals
 from connectors.mosreg.formats import WRAPPERS
 from connectors.mosreg.journal import JournalContext, PieceAnswers, journal_batch
@@ -142,7 +141,9 @@ class CapturedSchool:
 
     def _schedules_alone(self) -> Iterator[Listing]:
         for kept in self.captured.every(f"get {CORE}/attestation_periods_schedules/[0-9]+"):
-            yield Listing((as_list_of_one(self.captured.take(kept)),), "attestation_periods_schedules")
+            yield Listing(
+                (in_list(self.captured.take(kept), "attestation_periods_schedules"),), "attestation_periods_schedules"
+            )
 
     def _pupils(self, classes: Sequence[str]) -> tuple[dict[str, Listing], Listing, set[str]]:
         """Pupils by class, those of none, and the classes of which all were captured."""
@@ -296,7 +297,7 @@ class CapturedSchool:
         return {key for i in strange if (key := plain_key(i, "id"))}
 
     def _plans(self, run: Run, school: School, asked: Sequence[str]) -> Unit:
-        listing = Listing(tuple(as_list_of_one(a) for a in self.captured.answers(run)), "calendar_plans")
+        listing = Listing(tuple(in_list(a, "calendar_plans") for a in self.captured.answers(run)), "calendar_plans")
         names = {g.id: g.name for g, _ in school.groups.items if not asked or g.id in asked}
 
         def make() -> Batch:

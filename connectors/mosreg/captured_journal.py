@@ -333,14 +333,6 @@ def _holds(days: Stretch, day: date) -> bool:
     return days.start <= day <= days.end
 
 
-def as_list_of_one(answer: Answer) -> Answer:
-    """An answer of one object as a list of one."""
-    said = answer.json()
-    if isinstance(said, dict) and not any(isinstance(said.get(w), list) for w in WRAPPERS):
-        return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [said])
-    return answer
-
-
 def empty(answer: Answer) -> Answer:
     return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
 

@@ -90,7 +90,7 @@ class Client:
         if number not in self._teachers:
             self._teachers[number] = Once(lambda: self.session.get(TEACHER.format(id=number)))
         try:
-            return Listing((_in_list(await self._teachers[number].get(), "teacher_profiles"),))
+            return Listing((in_list(await self._teachers[number].get(), "teacher_profiles"),))
         except (AccessDeniedError, NotFoundError, OutOfOrderError):
             return Listing()
 
@@ -126,7 +126,7 @@ class Client:
     async def periods_schedule(self, number: str) -> Listing:
         """One schedule of attestation periods, as a list of one."""
         answer = await self.session.get(f"{_CORE}/attestation_periods_schedules/{number}")
-        return Listing((_in_list(answer, "attestation_periods_schedules"),))
+        return Listing((in_list(answer, "attestation_periods_schedules"),))
 
     async def control_forms(self, school: str) -> Listing:
         """All control forms. `education_level_id` is never sent: it can silently empty the list (B10.9)."""
@@ -172,7 +172,7 @@ class Client:
             params = {"academic_year_id": self._year, "group_id": some}
             headers = {"X-Mes-Subsystem": "ppktpw"}
             answer = await self.session.get(f"{_PLAN}/calendar_plans", params, headers=headers)
-            answers.append(_in_list(answer, "calendar_plans"))
+            answers.append(in_list(answer, "calendar_plans"))
         return Listing(tuple(answers), "calendar_plans")
 
     async def closed(self, groups: Sequence[str], day: date) -> dict[str, ConnectorError]:
@@ -237,7 +237,7 @@ def _chunks(ids: Sequence[str]) -> Iterator[str]:
         yield ",".join(ids[start : start + _IDS_AT_ONCE])
 
 
-def _in_list(answer: Answer, wrapper: str) -> Answer:
+def in_list(answer: Answer, wrapper: str) -> Answer:
     """The answer with its one object as a list of one; a list, bare or wrapped, stays as it is."""
     body = answer.json()
     if isinstance(body, dict) and not any(isinstance(body.get(name), list) for name in (*WRAPPERS, wrapper)):
