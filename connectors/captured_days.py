@@ -89,3 +89,8 @@ def cut(answer: Answer, keep: Callable[[Any], bool], *wrappers: str) -> Answer:
         return answer
     shown = {**said, name: some} if name else some
     return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, shown)
+
+
+def emptied(answer: Answer) -> Answer:
+    """A view of an answer as a list of nothing."""
+    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])

@@ -14,7 +14,7 @@ from typing import Any, Final
 from canonical.batch import Batch
 from canonical.entities import Course, Period
 from canonical.years import AcademicYear, Stretch
-from connectors.captured_days import cut
+from connectors.captured_days import cut, emptied
 from connectors.captures import Captured, Run, missing
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.http import Answer
@@ -24,7 +24,6 @@ from connectors.mosreg.captured_journal import (
     UNTOLD,
     WHOLE,
     Bucket,
-    empty,
     is_whole,
 )
 from connectors.mosreg.client import Client, Listing, in_list, joined
@@ -121,7 +120,9 @@ class CapturedSchool:
         answers = SchoolAnswers(
             school=self._school_id,
             year=self._year_id or "",
-            years=years if years.answers else Listing(tuple(empty(a) for a in (*groups.answers, *classes.answers)[:1])),
+            years=years
+            if years.answers
+            else Listing(tuple(emptied(a) for a in (*groups.answers, *classes.answers)[:1])),
             staff=staff,
             classes=classes,
             groups=groups,

@@ -333,10 +333,6 @@ def _holds(days: Stretch, day: date) -> bool:
     return days.start <= day <= days.end
 
 
-def empty(answer: Answer) -> Answer:
-    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
-
-
 def _unless_planned(record: Record, sure: set[str], today: date) -> Record:
     """A lesson without a sign of having been held: whether it was, is not known where marks or absences are missing."""
     if isinstance(record, Lesson) and record.status == "planned" and record.course not in sure:

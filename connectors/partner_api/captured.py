@@ -18,7 +18,7 @@ from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.entities import Course, Lesson, PeriodMark, Record, Work
 from canonical.years import Stretch
-from connectors.captured_days import covers, cut
+from connectors.captured_days import covers, cut, emptied
 from connectors.captures import Captured, missing
 from connectors.contract import Reading, Unit, ready
 from connectors.errors import ConnectorError, NotCapturedError
@@ -206,7 +206,7 @@ class CapturedReader(Reader):
 
     async def _read_window(self, view: View, group: str, piece: Piece, captured_lessons: frozenset[str]) -> Reading:
         lessons, marks, days = piece.lessons, piece.marks, piece.days
-        own = lessons or (marks and _empty(marks))
+        own = lessons or (marks and emptied(marks))
         assert own is not None  # noqa: S101 - a piece is answered by one of the two at least
         keys = {k for item in items_of(own) if (k := key_of(item))}
         works = {w for item in items_of(own) for w in _works(item)}
@@ -263,10 +263,6 @@ def _by_course(scopes: Sequence[Scope], group: str, courses: Sequence[str], *, a
     found = [s for s in scopes if s.selector_key != group and not alone]
     own = [s for s in scopes if s.selector_key == group]
     return found + [replace(s, selector=Selector.COURSE, selector_key=course) for s in own for course in courses]
-
-
-def _empty(answer: Answer) -> Answer:
-    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
 
 
 def _works(lesson: Any) -> Sequence[str]:
