@@ -24,7 +24,7 @@ from connectors.mosreg.captured_journal import (
     UNTOLD,
     WHOLE,
     Bucket,
-    is_whole,
+    Journal,
 )
 from connectors.mosreg.client import Client, Listing, in_list, joined
 from connectors.mosreg.finals import Finals
@@ -55,7 +55,6 @@ class CapturedSchool:
         self._school_id = school
         self.today = context.today()
         self._year_id: str | None = None
-        self.lessons: set[str] = set()
 
     async def units(self) -> AsyncIterator[Unit]:
         """The lists of the school first, then the journal group by group."""
@@ -270,10 +269,13 @@ class CapturedSchool:
             asked = run.chosen.get("group_id", frozenset()) | run.chosen.get("group_ids", frozenset())
             if not asked or asked - foreign:
                 yield self._plans(run, school, sorted(asked - foreign, key=by_number))
-        loose = [r for r in schedule if not is_whole(r)]
+        journal = Journal(
+            self.context, self.client, self.captured, self.days, self.today, school, self.has_groups, forms,
+            schedule, marks, absences,
+        )  # fmt: skip
         unread: list[str] = []
         for bucket, groups in buckets.items():
-            of_bucket = Bucket(self, school, forms, bucket, groups, schedule, marks, absences, loose)
+            of_bucket = Bucket(journal, bucket, groups)
             async for unit in of_bucket.units():
                 yield unit
             if not of_bucket.is_captured:
@@ -281,7 +283,7 @@ class CapturedSchool:
         for bucket in unread:
             yield missing(f"{school.academic_year} class {bucket}")
         for number, run in enumerate(reversed(absences)):
-            rest = self._rest_of(run)
+            rest = self._rest_of(run, journal.lessons)
             if rest.answers:
                 yield self._ready_with(f"{school.academic_year} absences {number}", rest, forms)
 
@@ -309,11 +311,11 @@ class CapturedSchool:
 
         return self._ready(f"{school.academic_year} plans {','.join(asked)}", listing.answers, make)
 
-    def _rest_of(self, run: Run) -> Listing:
-        """The absences of a list whose lessons were not captured."""
+    def _rest_of(self, run: Run, lessons: set[str]) -> Listing:
+        """The absences of a list at none of these lessons."""
 
         def is_left(row: Any) -> bool:
-            return plain_key(row, "schedule_lesson_id") not in self.lessons
+            return plain_key(row, "schedule_lesson_id") not in lessons
 
         parts = [cut(a, is_left, *WRAPPERS, "attendances") for a in self.captured.answers(run)]
         return Listing(tuple(a for a in parts if any(Listing((a,), "attendances").items())), "attendances")
