@@ -18,15 +18,8 @@ from connectors.captured_days import cut, emptied
 from connectors.captures import Captured, Run, missing
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.http import Answer
-from connectors.mosreg.captured_journal import (
-    CORE,
-    PLAN,
-    UNTOLD,
-    WHOLE,
-    Bucket,
-    Journal,
-)
-from connectors.mosreg.client import Client, Listing, in_list, joined
+from connectors.mosreg.captured_journal import UNTOLD, WHOLE, Bucket, Journal
+from connectors.mosreg.client import CORE, PLAN, Client, Listing, in_list, joined
 from connectors.mosreg.finals import Finals
 from connectors.mosreg.formats import WRAPPERS
 from connectors.mosreg.journal import JournalContext, PieceAnswers, journal_batch

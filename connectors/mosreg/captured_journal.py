@@ -21,15 +21,13 @@ from connectors.captures import Captured, Run
 from connectors.contract import Context, Reading, Unit, ready
 from connectors.http import Answer
 from connectors.mosreg.classes import homework_ids
-from connectors.mosreg.client import Client, Listing, joined
+from connectors.mosreg.client import CORE, Client, Listing, joined
 from connectors.mosreg.formats import WRAPPERS, to_day
 from connectors.mosreg.journal import JournalContext, PieceAnswers, journal_batch
 from connectors.mosreg.marks import MarksOfPiece
 from connectors.mosreg.school import School
 from connectors.wire import plain_key
 
-CORE: Final = "/api/ej/core/teacher/v1"
-PLAN: Final = "/api/ej/plan/teacher/v1"
 WHOLE: Final = frozenset({"academic_year_id", "school_id", "class_unit_id", "class_unit_ids", "group_ids"}) | {
     "with_deleted", "with_transferred", "with_archived_groups", "with_final_marks", "with_groups",
     "with_non_numeric_entries",
