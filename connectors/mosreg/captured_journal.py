@@ -122,7 +122,7 @@ class Bucket:
                 if not isinstance(item, dict):
                     return True
                 day = _day_of(item)
-                return plain_key(item, "group_id") in groups and (day is None or _holds(part.days, day))
+                return plain_key(item, "group_id") in groups and (day is None or day in part.days)
 
             found += [cut(a, is_meant, *WRAPPERS, "schedule_items") for a in self._of.captured.answers(run)]
         return Listing(tuple(found), "schedule_items")
@@ -134,9 +134,9 @@ class Bucket:
             if not isinstance(item, dict):
                 return False
             group, day = plain_key(item, "group_id"), _day_of(item)
-            if group is None or group not in self._groups or day is None or not _holds(self._of.days, day):
+            if group is None or group not in self._groups or day is None or day not in self._of.days:
                 return False
-            newer = (p.runs[group].at >= run.at for p in parts if group in p.runs and _holds(p.days, day))
+            newer = (p.runs[group].at >= run.at for p in parts if group in p.runs and day in p.days)
             return not any(newer)
 
         answers = [cut(a, is_meant, *WRAPPERS, "schedule_items") for a in self._of.captured.answers(run)]
@@ -245,7 +245,7 @@ class Bucket:
             if plain_key(item, "group_id") not in groups:
                 return False
             day = day_of(item.get("created_at"))
-            return days is None or day is None or not _holds(run.days, day) or _holds(days, day)
+            return days is None or day is None or day not in run.days or day in days
 
         answers = [cut(a, is_meant, *WRAPPERS, "marks") for a in self._of.captured.answers(run)]
         shown = days or run.days
@@ -329,10 +329,6 @@ def _day_of(item: Mapping[str, Any]) -> date | None:
         except (ValueError, TypeError):
             continue
     return None
-
-
-def _holds(days: Stretch, day: date) -> bool:
-    return days.start <= day <= days.end
 
 
 def _unless_planned(record: Record, sure: set[str], today: date) -> Record:

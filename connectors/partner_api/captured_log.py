@@ -195,7 +195,7 @@ def _is_whole(kept: Kept) -> bool:
 
 def _holds(kept: Kept, day: date | None) -> bool:
     """Whether an answer has all of a day."""
-    return day is not None and _is_whole(kept) and kept.asked.days.start <= day <= kept.asked.days.end
+    return day is not None and _is_whole(kept) and day in kept.asked.days
 
 
 def _standing(some: Sequence[Kept]) -> list[Kept]:
