@@ -127,6 +127,14 @@ class Batch:
         """Adds records that one answer brought."""
         self.blocks.append((origin, list(records)))
 
+    def keep(self, is_kept: Callable[[Record], bool]) -> None:
+        """Leaves out the other records."""
+        self.blocks = [(origin, [r for r in records if is_kept(r)]) for origin, records in self.blocks]
+
+    def change(self, changed: Callable[[Record], Record]) -> None:
+        """Puts another record in the place of each."""
+        self.blocks = [(origin, [changed(r) for r in records]) for origin, records in self.blocks]
+
     def reject(
         self,
         entity: str,

@@ -44,6 +44,9 @@ class Stretch:
     whole: bool = True
     name: str = field(default="", compare=False)
 
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day <= self.end
+
 
 def grid(year: AcademicYear, days: int, since: date, until: date, *, cut: bool) -> Iterator[Stretch]:
     """The pieces of a fixed division of the year, `days` long each, that touch `since`..`until`.

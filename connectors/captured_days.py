@@ -50,7 +50,7 @@ def parts_of(runs: Mapping[str, Sequence[Run]], within: Stretch) -> list[Part]:
     found = []
     for start, after in pairwise(sorted(starts | ends)):
         days = Stretch(date.fromordinal(start), date.fromordinal(after - 1))
-        here = {name: r for name, some in held.items() for s, r in some if s.start <= days.start <= s.end}
+        here = {name: r for name, some in held.items() for s, r in some if days.start in s}
         if here:
             found.append(Part(days, here))
     return found
@@ -89,3 +89,8 @@ def cut(answer: Answer, keep: Callable[[Any], bool], *wrappers: str) -> Answer:
         return answer
     shown = {**said, name: some} if name else some
     return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, shown)
+
+
+def emptied(answer: Answer) -> Answer:
+    """A view of an answer as a list of nothing."""
+    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])

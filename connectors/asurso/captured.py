@@ -7,7 +7,7 @@ other pages of a group can tell is left as it stands where those were not captur
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -20,12 +20,12 @@ from canonical.entities import Course, Enrolment, Group, Record, Subject
 from canonical.years import AcademicYear
 from connectors.asking import attempt
 from connectors.asurso.client import Client
-from connectors.asurso.connector import SpoConnector
 from connectors.asurso.coverage import Found, Progress
 from connectors.asurso.directory import Directory
 from connectors.asurso.gradebooks import Gradebook, Taught, gradebooks
 from connectors.asurso.group import GroupReading
 from connectors.asurso.journal import Surroundings, read_page
+from connectors.asurso.lists import list_units, read_lists
 from connectors.asurso.structure import page_of, structure
 from connectors.asurso.values import by_number
 from connectors.captures import Captured, Kept, captured, missing
@@ -84,35 +84,35 @@ class CapturedGroup(GroupReading):
             batch = reading.make()
             batch.untold = {"enrolments": ("start", "end", "status"), "courses": ("teachers",), "periods": ("number",)}
             if is_partial:
-                _each(batch, _without_dates)
+                batch.change(_without_dates)
             left_out = {"courses", "enrolments"} if not is_listed or not has_subjects else set()
             batch.scopes = [s for s in batch.scopes if s.entity not in left_out]
             if not is_listed:
                 parts = {r.key for _, some in batch.blocks for r in some if isinstance(r, Group)}
-                _keep(batch, lambda r: not (isinstance(r, (Course, Enrolment)) and r.group in parts))
+                batch.keep(lambda r: not (isinstance(r, (Course, Enrolment)) and r.group in parts))
             if not has_subjects:
-                _keep(batch, lambda r: not isinstance(r, (Subject, Course)))
+                batch.keep(lambda r: not isinstance(r, (Subject, Course)))
             return batch
 
         return replace(reading, make=make)
 
 
-class CapturedSpoConnector(SpoConnector):
-    """Reads what was captured of one institution."""
+class CapturedInstitution:
+    """What was captured of one institution."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, client: CapturedClient) -> None:
         self._context = context
-        self._client: CapturedClient = CapturedClient(context)
+        self._client = client
 
-    async def read(self, window: Window) -> AsyncIterator[Unit]:
+    async def units(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, the groups of which anything was captured, then pages of gradebooks that no group names."""
         client = self._client
         students = await attempt(client.students())
-        lists = await self._lists(students)
+        lists = await read_lists(client, students)
         directory = lists.directory()
         everyone = directory.students_whole and client.has_all_students
         directory = replace(directory, students_whole=everyone)
-        for unit in self._list_units(lists, directory, window):
+        for unit in list_units(lists, directory, window, AcademicYear.of(self._context.today())):
             yield _limited(unit, {"groups": ("curator", "department", "level"), "people": ("birth_date", "sex")})
         seen: set[str] = set()
         opened = {_last(k, 4) for k in client.captured.every(_ENTRIES)}
@@ -194,14 +194,6 @@ def _limited(unit: Unit, untold: dict[str, tuple[str, ...]]) -> Unit:
         return replace(reading, make=make)
 
     return replace(unit, read=read)
-
-
-def _keep(batch: Batch, keep: Callable[[Record], bool]) -> None:
-    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
-
-
-def _each(batch: Batch, change: Callable[[Record], Record]) -> None:
-    batch.blocks = [(origin, [change(r) for r in records]) for origin, records in batch.blocks]
 
 
 def _without_dates(record: Record) -> Record:

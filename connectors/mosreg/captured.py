@@ -14,22 +14,12 @@ from typing import Any, Final
 from canonical.batch import Batch
 from canonical.entities import Course, Period
 from canonical.years import AcademicYear, Stretch
-from connectors.captured_days import cut
+from connectors.captured_days import cut, emptied
 from connectors.captures import Captured, Run, missing
 from connectors.contract import Context, Reading, Unit, Window, ready
 from connectors.http import Answer
-from connectors.mosreg.captured_journal import (
-    CORE,
-    PLAN,
-    UNTOLD,
-    WHOLE,
-    Bucket,
-    as_list_of_one,
-    empty,
-    is_whole,
-    keep_records,
-)
-from connectors.mosreg.client import Client, Listing, joined
+from connectors.mosreg.captured_journal import UNTOLD, WHOLE, Bucket, Journal
+from connectors.mosreg.client import CORE, PLAN, Client, Listing, in_list, joined
 from connectors.mosreg.finals import Finals
 from connectors.mosreg.formats import WRAPPERS
 from connectors.mosreg.journal import JournalContext, PieceAnswers, journal_batch
@@ -58,7 +48,6 @@ class CapturedSchool:
         self._school_id = school
         self.today = context.today()
         self._year_id: str | None = None
-        self.lessons: set[str] = set()
 
     async def units(self) -> AsyncIterator[Unit]:
         """The lists of the school first, then the journal group by group."""
@@ -123,7 +112,9 @@ class CapturedSchool:
         answers = SchoolAnswers(
             school=self._school_id,
             year=self._year_id or "",
-            years=years if years.answers else Listing(tuple(empty(a) for a in (*groups.answers, *classes.answers)[:1])),
+            years=years
+            if years.answers
+            else Listing(tuple(emptied(a) for a in (*groups.answers, *classes.answers)[:1])),
             staff=staff,
             classes=classes,
             groups=groups,
@@ -143,7 +134,9 @@ class CapturedSchool:
 
     def _schedules_alone(self) -> Iterator[Listing]:
         for kept in self.captured.every(f"get {CORE}/attestation_periods_schedules/[0-9]+"):
-            yield Listing((as_list_of_one(self.captured.take(kept)),), "attestation_periods_schedules")
+            yield Listing(
+                (in_list(self.captured.take(kept), "attestation_periods_schedules"),), "attestation_periods_schedules"
+            )
 
     def _pupils(self, classes: Sequence[str]) -> tuple[dict[str, Listing], Listing, set[str]]:
         """Pupils by class, those of none, and the classes of which all were captured."""
@@ -208,7 +201,7 @@ class CapturedSchool:
         """The periods; the year's own only where its dates were captured."""
         batch = calendar.batch()
         if not self._has_years:
-            keep_records(batch, lambda r: not (isinstance(r, Period) and r.key.endswith(":year")))
+            batch.keep(lambda r: not (isinstance(r, Period) and r.key.endswith(":year")))
         if not self.has_groups:  # whose a schedule is, groups tell
             batch.scopes = []
         return batch
@@ -218,7 +211,7 @@ class CapturedSchool:
         college = self.context.institution.kind == "college"
         batch = classes_batch(school, college=college, made_all=finals.is_whole)
         unsure = self._unsure(school)
-        keep_records(batch, lambda r: not (isinstance(r, Course) and r.key in unsure))
+        batch.keep(lambda r: not (isinstance(r, Course) and r.key in unsure))
         return batch
 
     def _unsure(self, school: School) -> set[str]:
@@ -235,7 +228,7 @@ class CapturedSchool:
         """Marks of periods; a course is made for one only where all groups are known."""
         batch = finals.batch(class_unit)
         if not self.has_groups:
-            keep_records(batch, lambda r: not isinstance(r, Course))
+            batch.keep(lambda r: not isinstance(r, Course))
         if class_unit not in self._whole_classes:
             batch.scopes = []
         return batch
@@ -269,10 +262,13 @@ class CapturedSchool:
             asked = run.chosen.get("group_id", frozenset()) | run.chosen.get("group_ids", frozenset())
             if not asked or asked - foreign:
                 yield self._plans(run, school, sorted(asked - foreign, key=by_number))
-        loose = [r for r in schedule if not is_whole(r)]
+        journal = Journal(
+            self.context, self.client, self.captured, self.days, self.today, school, self.has_groups, forms,
+            schedule, marks, absences,
+        )  # fmt: skip
         unread: list[str] = []
         for bucket, groups in buckets.items():
-            of_bucket = Bucket(self, school, forms, bucket, groups, schedule, marks, absences, loose)
+            of_bucket = Bucket(journal, bucket, groups)
             async for unit in of_bucket.units():
                 yield unit
             if not of_bucket.is_captured:
@@ -280,7 +276,7 @@ class CapturedSchool:
         for bucket in unread:
             yield missing(f"{school.academic_year} class {bucket}")
         for number, run in enumerate(reversed(absences)):
-            rest = self._rest_of(run)
+            rest = self._rest_of(run, journal.lessons)
             if rest.answers:
                 yield self._ready_with(f"{school.academic_year} absences {number}", rest, forms)
 
@@ -297,7 +293,7 @@ class CapturedSchool:
         return {key for i in strange if (key := plain_key(i, "id"))}
 
     def _plans(self, run: Run, school: School, asked: Sequence[str]) -> Unit:
-        listing = Listing(tuple(as_list_of_one(a) for a in self.captured.answers(run)), "calendar_plans")
+        listing = Listing(tuple(in_list(a, "calendar_plans") for a in self.captured.answers(run)), "calendar_plans")
         names = {g.id: g.name for g, _ in school.groups.items if not asked or g.id in asked}
 
         def make() -> Batch:
@@ -308,11 +304,11 @@ class CapturedSchool:
 
         return self._ready(f"{school.academic_year} plans {','.join(asked)}", listing.answers, make)
 
-    def _rest_of(self, run: Run) -> Listing:
-        """The absences of a list whose lessons were not captured."""
+    def _rest_of(self, run: Run, lessons: set[str]) -> Listing:
+        """The absences of a list at none of these lessons."""
 
         def is_left(row: Any) -> bool:
-            return plain_key(row, "schedule_lesson_id") not in self.lessons
+            return plain_key(row, "schedule_lesson_id") not in lessons
 
         parts = [cut(a, is_left, *WRAPPERS, "attendances") for a in self.captured.answers(run)]
         return Listing(tuple(a for a in parts if any(Listing((a,), "attendances").items())), "attendances")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,22 +17,17 @@ from canonical.years import Stretch
 from connectors.asking import together
 from connectors.captured_days import Part, covers, cut, newest_by_day, parts_of
 from connectors.captured_requests import day_of
-from connectors.captures import Run
-from connectors.contract import Reading, Unit, ready
+from connectors.captures import Captured, Run
+from connectors.contract import Context, Reading, Unit, ready
 from connectors.http import Answer
 from connectors.mosreg.classes import homework_ids
-from connectors.mosreg.client import Listing, joined
+from connectors.mosreg.client import CORE, Client, Listing, joined
 from connectors.mosreg.formats import WRAPPERS, to_day
 from connectors.mosreg.journal import JournalContext, PieceAnswers, journal_batch
 from connectors.mosreg.marks import MarksOfPiece
 from connectors.mosreg.school import School
 from connectors.wire import plain_key
 
-if TYPE_CHECKING:
-    from connectors.mosreg.captured import CapturedSchool
-
-CORE: Final = "/api/ej/core/teacher/v1"
-PLAN: Final = "/api/ej/plan/teacher/v1"
 WHOLE: Final = frozenset({"academic_year_id", "school_id", "class_unit_id", "class_unit_ids", "group_ids"}) | {
     "with_deleted", "with_transferred", "with_archived_groups", "with_final_marks", "with_groups",
     "with_non_numeric_entries",
@@ -47,33 +43,39 @@ UNTOLD: Final = {
 """What other lists tell than the one that brings a record."""
 
 
+@dataclass(frozen=True)
+class Journal:
+    """What was captured of the journal of a school, of all its groups. `lessons` are those that have been read by now."""
+
+    context: Context
+    client: Client
+    captured: Captured
+    days: Stretch
+    today: date
+    school: School
+    has_groups: bool
+    forms: Mapping[str, str | None]
+    schedule: Sequence[Run]
+    marks: Sequence[Run]
+    absences: Sequence[Run]
+    lessons: set[str] = field(default_factory=set)
+
+
 class Bucket:
     """The journal of the groups that are read together."""
 
-    def __init__(
-        self,
-        of: CapturedSchool,
-        school: School,
-        forms: Mapping[str, str | None],
-        bucket: str,
-        groups: Sequence[str],
-        schedule: Sequence[Run],
-        marks: Sequence[Run],
-        absences: Sequence[Run],
-        loose: Sequence[Run],
-    ) -> None:
+    def __init__(self, of: Journal, bucket: str, groups: Sequence[str]) -> None:
         self._of = of
-        self._school = school
-        self._forms = forms
         self._groups = groups
         self._is_class = bucket.isdigit()
-        self._name = f"{school.academic_year} {'class ' if self._is_class else ''}{bucket.replace(':', ' ')}"
-        self._schedule = {g: [r for r in schedule if is_whole(r) and _asks_for(r, g)] for g in groups}
-        self._marks = {g: [r for r in marks if is_whole(r) and _asks_for(r, g)] for g in groups}
-        self._absences = {g: [r for r in absences if is_whole(r) and _asks_for(r, g)] for g in groups}
-        self._every_marks = [r for r in marks if any(_asks_for(r, g) for g in groups)]
-        self._every_absences = [r for r in absences if any(_asks_for(r, g) for g in groups)]
-        self._loose = [*loose, *(r for r in schedule if is_whole(r) and not r.complete)]
+        self._name = f"{of.school.academic_year} {'class ' if self._is_class else ''}{bucket.replace(':', ' ')}"
+        self._schedule = {g: [r for r in of.schedule if _is_whole(r) and _asks_for(r, g)] for g in groups}
+        self._marks = {g: [r for r in of.marks if _is_whole(r) and _asks_for(r, g)] for g in groups}
+        self._absences = {g: [r for r in of.absences if _is_whole(r) and _asks_for(r, g)] for g in groups}
+        self._every_marks = [r for r in of.marks if any(_asks_for(r, g) for g in groups)]
+        self._every_absences = [r for r in of.absences if any(_asks_for(r, g) for g in groups)]
+        self._loose = [r for r in of.schedule if not _is_whole(r)]
+        self._loose += [r for r in of.schedule if _is_whole(r) and not r.complete]
         self.is_captured = False
 
     async def units(self) -> AsyncIterator[Unit]:
@@ -104,7 +106,7 @@ class Bucket:
             listing = joined([m.listing for m in some])
             yield self._marks_unit(f"{self._name} marks {part.days.start} {part.days.end}", part, listing)
         for number, run in enumerate(self._every_marks):
-            if not (run.complete and is_whole(run)):
+            if not (run.complete and _is_whole(run)):
                 some_marks = self._marks_of(run, self._groups, None)
                 if any(some_marks.listing.items()):
                     yield self._marks_unit(f"{self._name} marks {number}", Part(of.days, {}), some_marks.listing)
@@ -120,7 +122,7 @@ class Bucket:
                 if not isinstance(item, dict):
                     return True
                 day = _day_of(item)
-                return plain_key(item, "group_id") in groups and (day is None or _holds(part.days, day))
+                return plain_key(item, "group_id") in groups and (day is None or day in part.days)
 
             found += [cut(a, is_meant, *WRAPPERS, "schedule_items") for a in self._of.captured.answers(run)]
         return Listing(tuple(found), "schedule_items")
@@ -132,9 +134,9 @@ class Bucket:
             if not isinstance(item, dict):
                 return False
             group, day = plain_key(item, "group_id"), _day_of(item)
-            if group is None or group not in self._groups or day is None or not _holds(self._of.days, day):
+            if group is None or group not in self._groups or day is None or day not in self._of.days:
                 return False
-            newer = (p.runs[group].at >= run.at for p in parts if group in p.runs and _holds(p.days, day))
+            newer = (p.runs[group].at >= run.at for p in parts if group in p.runs and day in p.days)
             return not any(newer)
 
         answers = [cut(a, is_meant, *WRAPPERS, "schedule_items") for a in self._of.captured.answers(run)]
@@ -146,7 +148,7 @@ class Bucket:
         of = self._of
         items = [i for i in schedule.items() if isinstance(i, dict)]
         lessons = {key for i in items if (key := plain_key(i, "id"))}
-        of.lessons |= lessons
+        of.lessons.update(lessons)
         rows = Listing(
             tuple(cut(a, partial(_is_of, lessons), *WRAPPERS, "attendances") for a in absences.answers), "attendances"
         )
@@ -154,7 +156,7 @@ class Bucket:
         wanted = set(homework_ids(items))
         homeworks, has_all = self._homeworks(wanted)
         named = {plain_key(i, field) for i in items for field in ("teacher_id", "replaced_teacher_id")}
-        unknown = sorted(n for n in named if n is not None and n not in self._school.known_staff)
+        unknown = sorted(n for n in named if n is not None and n not in of.school.known_staff)
         teachers = joined(await together([of.client.teacher(n) for n in unknown]))
         days = part.days
         began = days.start <= of.today
@@ -173,7 +175,7 @@ class Bucket:
             began=began,
         )
         numbered = self._is_class and part.runs.keys() >= set(self._groups)
-        context = JournalContext(self._forms, of.context.scale, numbered, (), is_settled=False)
+        context = JournalContext(of.forms, of.context.scale, numbered, (), is_settled=False)
 
         def make() -> Batch:
             batch = journal_batch(asked, context)
@@ -181,10 +183,10 @@ class Bucket:
                 **UNTOLD,
                 **({} if has_all else {"lessons": (*UNTOLD["lessons"], "homework", "homework_at")}),
             }
-            if not self._forms:
+            if not of.forms:
                 batch.untold["works"] = ("kind", "control")
             sure = {g for g, (marked, absent) in held.items() if marked and absent}
-            _each(batch, lambda r: _unless_planned(r, sure, of.today))
+            batch.change(lambda r: _unless_planned(r, sure, of.today))
             self._cover(batch, asked, part, held)
             return batch
 
@@ -243,7 +245,7 @@ class Bucket:
             if plain_key(item, "group_id") not in groups:
                 return False
             day = day_of(item.get("created_at"))
-            return days is None or day is None or not _holds(run.days, day) or _holds(days, day)
+            return days is None or day is None or day not in run.days or day in days
 
         answers = [cut(a, is_meant, *WRAPPERS, "marks") for a in self._of.captured.answers(run)]
         shown = days or run.days
@@ -258,7 +260,7 @@ class Bucket:
             of.days.start.isoformat(), of.days.end.isoformat(), since, Listing(), Listing(), marks, (),
             Listing(), Listing(), None, began=True,
         )  # fmt: skip
-        context = JournalContext(self._forms, of.context.scale, numbered=False, scopes=(), is_settled=False)
+        context = JournalContext(of.forms, of.context.scale, numbered=False, scopes=(), is_settled=False)
         rows = {
             f"{plain_key(i, 'schedule_lesson_id')}:{plain_key(i, 'student_profile_id')}"
             for r in self._every_absences
@@ -270,9 +272,9 @@ class Bucket:
         def make() -> Batch:
             batch = journal_batch(asked, context)
             batch.untold = dict(UNTOLD)
-            if not self._forms:
+            if not of.forms:
                 batch.untold["works"] = ("kind", "control")
-            keep_records(batch, lambda r: not (isinstance(r, Attendance) and (r.lesson in seen or r.key in rows)))
+            batch.keep(lambda r: not (isinstance(r, Attendance) and (r.lesson in seen or r.key in rows)))
             if marks.keeps_to_its_days and all(_has_text(r) for r in part.runs.values()):
                 for selector, key, _ in self._scopes(part.runs.keys()):
                     batch.covers(Scope("marks", selector, key, Axis.RECORDED_ON, since, until))
@@ -285,9 +287,9 @@ class Bucket:
         asked = set(groups)
         by_group: dict[str, list[str]] = {}
         for key in self._groups:
-            place = self._school.places.get(key)
+            place = self._of.school.places.get(key)
             by_group.setdefault(place.group if place else f"\0{key}", []).append(key)
-        sure = self._school.groups.is_whole and self._of.has_groups
+        sure = self._of.school.groups.is_whole and self._of.has_groups
         for group, courses in by_group.items():
             if sure and not group.startswith("\0") and asked >= set(courses):
                 yield Selector.GROUP, group, courses
@@ -295,7 +297,7 @@ class Bucket:
                 yield from ((Selector.COURSE, c, [c]) for c in courses if c in asked)
 
 
-def is_whole(run: Run) -> bool:
+def _is_whole(run: Run) -> bool:
     """Whether a list was asked for by nothing but groups."""
     return run.chosen.keys() <= WHOLE
 
@@ -327,30 +329,6 @@ def _day_of(item: Mapping[str, Any]) -> date | None:
         except (ValueError, TypeError):
             continue
     return None
-
-
-def _holds(days: Stretch, day: date) -> bool:
-    return days.start <= day <= days.end
-
-
-def as_list_of_one(answer: Answer) -> Answer:
-    """An answer of one object as a list of one."""
-    said = answer.json()
-    if isinstance(said, dict) and not any(isinstance(said.get(w), list) for w in WRAPPERS):
-        return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [said])
-    return answer
-
-
-def empty(answer: Answer) -> Answer:
-    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
-
-
-def keep_records(batch: Batch, keep: Callable[[Record], bool]) -> None:
-    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
-
-
-def _each(batch: Batch, change: Callable[[Record], Record]) -> None:
-    batch.blocks = [(origin, [change(r) for r in records]) for origin, records in batch.blocks]
 
 
 def _unless_planned(record: Record, sure: set[str], today: date) -> Record:

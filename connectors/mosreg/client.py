@@ -15,8 +15,8 @@ from connectors.mosreg.formats import WRAPPERS, dotted
 from connectors.mosreg.manner import TEACHER, MyschoolManner, Profile, profile_headers
 from connectors.wire import as_list, plain_key
 
-_CORE: Final = "/api/ej/core/teacher/v1"
-_PLAN: Final = "/api/ej/plan/teacher/v1"
+CORE: Final = "/api/ej/core/teacher/v1"
+PLAN: Final = "/api/ej/plan/teacher/v1"
 _SCHOOL: Final = "/api/family/mobile/v1/school_info"
 
 _IDS_AT_ONCE: Final = 100
@@ -73,7 +73,7 @@ class Client:
     # -- the school ----------------------------------------------------------------------------------------------
 
     async def academic_years(self) -> Listing:
-        return Listing((await self.session.get(f"{_CORE}/academic_years"),), "academic_years")
+        return Listing((await self.session.get(f"{CORE}/academic_years"),), "academic_years")
 
     async def school_name(self, school: str) -> str | None:
         """The school's name, if the account is told."""
@@ -83,14 +83,14 @@ class Client:
         return name if isinstance(name, str) and name.strip() else None
 
     async def teachers(self, school: str) -> Listing:
-        return await self._pages(f"{_CORE}/teacher_profiles", {"school_id": school}, 300, "teacher_profiles")
+        return await self._pages(f"{CORE}/teacher_profiles", {"school_id": school}, 300, "teacher_profiles")
 
     async def teacher(self, number: str) -> Listing:
         """One teacher, as a list of one, asked for once; an empty list where the portal does not tell."""
         if number not in self._teachers:
             self._teachers[number] = Once(lambda: self.session.get(TEACHER.format(id=number)))
         try:
-            return Listing((_in_list(await self._teachers[number].get(), "teacher_profiles"),))
+            return Listing((in_list(await self._teachers[number].get(), "teacher_profiles"),))
         except (AccessDeniedError, NotFoundError, OutOfOrderError):
             return Listing()
 
@@ -103,11 +103,11 @@ class Client:
 
     async def class_units(self) -> Listing:
         params = {"academic_year_id": self._year, "with_home_based": "true"}
-        return await self._pages(f"{_CORE}/class_units", params, 300, "class_units")
+        return await self._pages(f"{CORE}/class_units", params, 300, "class_units")
 
     async def groups(self, school: str) -> Listing:
         params = {"academic_year_id": self._year, "school_id": school, "with_periods_schedule_id": "true"}
-        return await self._pages(f"{_PLAN}/groups", params, 300, "groups")
+        return await self._pages(f"{PLAN}/groups", params, 300, "groups")
 
     async def pupils_of_class(self, class_unit: str) -> Listing:
         return await self._pupils({"class_unit_ids": class_unit})
@@ -118,20 +118,20 @@ class Client:
     async def _pupils(self, chosen: Mapping[str, str]) -> Listing:
         flags = ("groups", "archived_groups", "final_marks", "deleted", "transferred")
         params = {"academic_year_id": self._year, **chosen, **{f"with_{f}": "true" for f in flags}}
-        return await self._pages(f"{_CORE}/student_profiles", params, 500, "student_profiles")
+        return await self._pages(f"{CORE}/student_profiles", params, 500, "student_profiles")
 
     async def periods_schedules(self) -> Listing:
-        return await self._pages(f"{_CORE}/attestation_periods_schedules", {}, 300, "attestation_periods_schedules")
+        return await self._pages(f"{CORE}/attestation_periods_schedules", {}, 300, "attestation_periods_schedules")
 
     async def periods_schedule(self, number: str) -> Listing:
         """One schedule of attestation periods, as a list of one."""
-        answer = await self.session.get(f"{_CORE}/attestation_periods_schedules/{number}")
-        return Listing((_in_list(answer, "attestation_periods_schedules"),))
+        answer = await self.session.get(f"{CORE}/attestation_periods_schedules/{number}")
+        return Listing((in_list(answer, "attestation_periods_schedules"),))
 
     async def control_forms(self, school: str) -> Listing:
         """All control forms. `education_level_id` is never sent: it can silently empty the list (B10.9)."""
         params = {"academic_year_id": self._year, "school_id": school, "with_deleted": "true"}
-        return await self._pages(f"{_CORE}/control_forms", params, 1000, "control_forms")
+        return await self._pages(f"{CORE}/control_forms", params, 1000, "control_forms")
 
     # -- the journal ---------------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class Client:
             "with_lesson_info": "true",
             "with_rooms_info": "true",
         }
-        return await self._by_groups(f"{_PLAN}/schedule_items", groups, params, 1000, "schedule_items")
+        return await self._by_groups(f"{PLAN}/schedule_items", groups, params, 1000, "schedule_items")
 
     async def marks(self, groups: Sequence[str], since: date, until: date) -> Listing:
         """Marks that were entered between two days, text marks included."""
@@ -153,16 +153,16 @@ class Client:
             "created_at_to": dotted(until),
             "with_non_numeric_entries": "true",
         }
-        return await self._by_groups(f"{_CORE}/marks", groups, params, 1000, "marks")
+        return await self._by_groups(f"{CORE}/marks", groups, params, 1000, "marks")
 
     async def attendances(self, groups: Sequence[str], since: date, until: date) -> Listing:
         """Absences from lessons between two days."""
         params = {"academic_year_id": self._year, "start_at": dotted(since), "stop_at": dotted(until)}
-        return await self._by_groups(f"{_CORE}/attendances", groups, params, 1000, "attendances")
+        return await self._by_groups(f"{CORE}/attendances", groups, params, 1000, "attendances")
 
     async def homeworks(self, ids: Sequence[str]) -> Listing:
         """The homeworks that lessons point at. Never joined by date: a group may have two lessons on one day (B4.4)."""
-        asked = [await self._pages(f"{_CORE}/homeworks", {"ids": some}, 1000, "homeworks") for some in _chunks(ids)]
+        asked = [await self._pages(f"{CORE}/homeworks", {"ids": some}, 1000, "homeworks") for some in _chunks(ids)]
         return joined(asked)
 
     async def plans(self, groups: Sequence[str]) -> Listing:
@@ -171,8 +171,8 @@ class Client:
         for some in _chunks(groups):
             params = {"academic_year_id": self._year, "group_id": some}
             headers = {"X-Mes-Subsystem": "ppktpw"}
-            answer = await self.session.get(f"{_PLAN}/calendar_plans", params, headers=headers)
-            answers.append(_in_list(answer, "calendar_plans"))
+            answer = await self.session.get(f"{PLAN}/calendar_plans", params, headers=headers)
+            answers.append(in_list(answer, "calendar_plans"))
         return Listing(tuple(answers), "calendar_plans")
 
     async def closed(self, groups: Sequence[str], day: date) -> dict[str, ConnectorError]:
@@ -237,7 +237,7 @@ def _chunks(ids: Sequence[str]) -> Iterator[str]:
         yield ",".join(ids[start : start + _IDS_AT_ONCE])
 
 
-def _in_list(answer: Answer, wrapper: str) -> Answer:
+def in_list(answer: Answer, wrapper: str) -> Answer:
     """The answer with its one object as a list of one; a list, bare or wrapped, stays as it is."""
     body = answer.json()
     if isinstance(body, dict) and not any(isinstance(body.get(name), list) for name in (*WRAPPERS, wrapper)):

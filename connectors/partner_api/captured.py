@@ -18,7 +18,7 @@ from canonical.batch import Batch
 from canonical.coverage import Scope, Selector
 from canonical.entities import Course, Lesson, PeriodMark, Record, Work
 from canonical.years import Stretch
-from connectors.captured_days import covers, cut
+from connectors.captured_days import covers, cut, emptied
 from connectors.captures import Captured, missing
 from connectors.contract import Reading, Unit, ready
 from connectors.errors import ConnectorError, NotCapturedError
@@ -100,9 +100,9 @@ class CapturedReader(Reader):
         of_periods = any(isinstance(r, PeriodMark) for _, rows in batch.blocks for r in rows)
         if of_periods and not self._lessons_known:
             known = {course_key(*pair) for pair in (*self.courses, *self.teachers)}
-            _keep(batch, lambda r: not isinstance(r, Course) or r.key in known)
+            batch.keep(lambda r: not isinstance(r, Course) or r.key in known)
         if not self.work_types:
-            batch.blocks = [(o, [_without_kind(r) for r in records]) for o, records in batch.blocks]
+            batch.change(_without_kind)
         if "groups" in self.asker.unsure:
             batch.scopes = [s for s in batch.scopes if s.selector is not Selector.INSTITUTION]
         return batch
@@ -206,7 +206,7 @@ class CapturedReader(Reader):
 
     async def _read_window(self, view: View, group: str, piece: Piece, captured_lessons: frozenset[str]) -> Reading:
         lessons, marks, days = piece.lessons, piece.marks, piece.days
-        own = lessons or (marks and _empty(marks))
+        own = lessons or (marks and emptied(marks))
         assert own is not None  # noqa: S101 - a piece is answered by one of the two at least
         keys = {k for item in items_of(own) if (k := key_of(item))}
         works = {w for item in items_of(own) for w in _works(item)}
@@ -235,7 +235,7 @@ class CapturedReader(Reader):
         def make() -> Batch:
             batch = journal_batch(view, said, Part(marked), Part(tuple(logs)), days)
             if not told_all:
-                batch.blocks = [(o, [_unless_planned(r) for r in records]) for o, records in batch.blocks]
+                batch.change(_unless_planned)
             batch.scopes = [s for s in batch.scopes if piece.complete and s.entity in holds]
             if piece.subject or piece.apart:
                 batch.scopes = _by_course(batch.scopes, group, courses, alone=piece.subject is not None)
@@ -265,17 +265,9 @@ def _by_course(scopes: Sequence[Scope], group: str, courses: Sequence[str], *, a
     return found + [replace(s, selector=Selector.COURSE, selector_key=course) for s in own for course in courses]
 
 
-def _empty(answer: Answer) -> Answer:
-    return Answer(answer.status, answer.headers, answer.body, answer.origin, answer.cookies, [])
-
-
 def _works(lesson: Any) -> Sequence[str]:
     works = lesson.get("works") if isinstance(lesson, dict) else None
     return [k for w in works if (k := key_of(w))] if isinstance(works, list) else []
-
-
-def _keep(batch: Batch, keep: Callable[[Record], bool]) -> None:
-    batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
 
 
 def _unless_planned(record: Record) -> Record:

@@ -77,7 +77,7 @@ class CapturedLog:
             if key is None:
                 continue
             subject, day = key_of(item.get("subject")) or "", day_of(item.get("date"))
-            whole = self._whole_of(key, item)
+            whole = self._whole_of(key, (id_of(item, "group") or "", subject), day)
             self._read[key] = subject, day, whole
             pupils = ((person, self._of_pupil(person, subject, day)) for person in self._persons)
             newer = {
@@ -98,10 +98,8 @@ class CapturedLog:
         ]
         return answers, told
 
-    def _whole_of(self, key: str, lesson: Any) -> Kept | None:
+    def _whole_of(self, key: str, course: Pair, day: date | None) -> Kept | None:
         """The newest answer that tells of all pupils of a lesson."""
-        course = (id_of(lesson, "group") or "", key_of(lesson.get("subject")) or "")
-        day = day_of(lesson.get("date"))
         asked = [k for k in self._by_course.get(course, ()) if _holds(k, day)]
         found = [*asked, *([self._by_lesson[key]] if key in self._by_lesson else [])]
         return max(found, key=_age, default=None)
@@ -195,7 +193,7 @@ def _is_whole(kept: Kept) -> bool:
 
 def _holds(kept: Kept, day: date | None) -> bool:
     """Whether an answer has all of a day."""
-    return day is not None and _is_whole(kept) and kept.asked.days.start <= day <= kept.asked.days.end
+    return day is not None and _is_whole(kept) and day in kept.asked.days
 
 
 def _standing(some: Sequence[Kept]) -> list[Kept]:

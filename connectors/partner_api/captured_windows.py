@@ -80,7 +80,7 @@ class Windows:
         lesson = item if taught is None else taught.get(id_of(item, "lesson") or "")
         day = day_of(lesson.get("date")) if isinstance(lesson, dict) else None
         newer = (*self._runs_of[what], *self._runs_of.get(f"{what} {_subject_of(lesson)}", ()))
-        return day is None or not any(r.complete and run.at < r.at and r.days.start <= day <= r.days.end for r in newer)
+        return day is None or not any(r.complete and run.at < r.at and day in r.days for r in newer)
 
     def _of_part(self, part: Part) -> Iterator[Piece]:
         """The pieces of some days. A subject has one of its own where it was asked for later than the whole.
@@ -135,7 +135,7 @@ class Windows:
 
         def is_inside(item: Any) -> bool:
             day = day_of(item.get("date")) if isinstance(item, dict) else None
-            return day is None or days.start <= day <= days.end
+            return day is None or day in days
 
         return cut(answer, is_inside)
 

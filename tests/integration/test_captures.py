@@ -16,11 +16,12 @@ from canonical.entities import ENTITIES, Attendance, Course, Group, entity_of
 from connectors.archive import NoArchive
 from connectors.asurso.school.signin import hashed
 from connectors.captures import Capture
-from connectors.conformance.bench import Bench
+from connectors.conformance.bench import Bench, Trial
 from connectors.conformance.capturing import Recorder, captured_in
 from connectors.conformance.harness import differences
 from connectors.contract import Product
 from connectors.registry import manifest
+from connectors.standins.region import Institution
 from connectors.standins.server import StandIn
 from tests.browsing import SECRET, Browser, signed_in_myschool
 from tests.sites import Installation
@@ -38,6 +39,12 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def read_from(bench: Bench, *captures: list[dict[str, Any]]) -> Trial:
+    """A reading of nothing but these captures."""
+    with captured_in(bench.product, *captures) as capture:
+        return bench.read(bench.standin(), capture=capture)
 
 
 def dotted(day: date) -> str:
@@ -214,6 +221,14 @@ def signed_in_dnevnik(standin: StandIn) -> Browser:
     return Browser(standin, {"Access-Token": standin.auth["token"]["token"]})
 
 
+def changing_dnevnik() -> tuple[Bench, Institution, StandIn, Browser]:
+    """A school that is to change while a browser is signed in to its portal."""
+    bench = Bench("dnevnik")
+    school = bench.place()
+    standin = bench.standin(school)
+    return bench, school, standin, signed_in_dnevnik(standin)
+
+
 def signed_in_spo(standin: StandIn) -> Browser:
     import base64
     import hashlib
@@ -250,8 +265,7 @@ def test_what_was_paged_to_in_other_windows_is_read_as_the_portal_would_be(
     browser = sign_in(standin)
     page_through(standin, browser)
     browser.noise()
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     assert trial.error is None
     assert not trial.visits.asked
     truth = list(standin.truth())
@@ -303,8 +317,7 @@ def test_weeks_of_diaries_of_the_school_module_are_read_with_the_reports_that_we
             asked = {"studentId": pupil, "yearId": year, "vers": "17", "withLaAssigns": "true"}
             days = {"weekStart": f"{since}", "weekEnd": f"{until}"}
             assert browser.ask("/webapi/student/diary", asked | days)
-    with captured_in(bench.product, opened, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, opened, browser.entries)
     assert trial.error is None
     truth = list(standin.truth())
     lines = differences(truth, trial.got.records, standin.institution.zone)
@@ -537,8 +550,7 @@ def test_only_what_was_answered_completely_is_covered(myschool: tuple[Installati
     for entry in browser.entries:
         if f"group_ids={searched}" in entry["request"]["url"]:
             entry["request"]["url"] += "&search=abc"
-    with captured_in(Bench("mosreg").product, browser.entries) as capture:
-        trial = Bench("mosreg").read(Bench("mosreg").standin(), capture=capture)
+    trial = read_from(Bench("mosreg"), browser.entries)
     got = trial.got.records
     assert {r["id"] for p in pages for r in p if r["name"] != "н"} <= {int(k) for k in got["marks"]}
     assert {str(i["id"]) for i in items} <= got["lessons"].keys()
@@ -572,10 +584,8 @@ def test_another_school_in_the_same_capture_is_left_alone(myschool: tuple[Instal
             )
             strange.append(entry)
     bench = Bench("mosreg")
-    with captured_in(bench.product, browser.entries) as capture:
-        alone = bench.read(bench.standin(), capture=capture)
-    with captured_in(bench.product, browser.entries, strange) as capture:
-        both = bench.read(bench.standin(), capture=capture)
+    alone = read_from(bench, browser.entries)
+    both = read_from(bench, browser.entries, strange)
     assert alone.got.records["lessons"]
     assert both.got.records == alone.got.records
     assert covered(both, "lessons") == covered(alone, "lessons")
@@ -612,8 +622,7 @@ def test_the_log_of_pupils_is_complete_for_them_alone(brand: tuple[str, str]) ->
     lists = len(browser.entries)
     pupils = pupils_of(standin)
     log_of_pupils(browser, pupils)
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     assert trial.got.records["attendance"] == attendance_of(standin)
     of_pupils = {(p, f"{since}", f"{until}") for p in pupils for since, until in HALVES}
     of_groups = covered(trial, "attendance") - of_pupils
@@ -623,17 +632,13 @@ def test_the_log_of_pupils_is_complete_for_them_alone(brand: tuple[str, str]) ->
     assert not [g for g, a, b in of_groups if any(g == group and a <= day <= b for group, day in held)], "without a log"
     assert not trial.got.rejects
     assert None in {x.status for x in trial.got.records["lessons"].values()}, "others may have been there"
-    with captured_in(bench.product, browser.entries[lists:]) as capture:
-        loose = bench.read(bench.standin(), capture=capture)
+    loose = read_from(bench, browser.entries[lists:])
     assert loose.got.records["attendance"] == attendance_of(standin), "the lessons they are of may come later"
     assert covered(loose, "attendance") == of_pupils
 
 
 def test_of_answers_about_one_lesson_the_newest_holds() -> None:
-    bench = Bench("dnevnik")
-    place = bench.place()
-    standin = bench.standin(place)
-    browser = signed_in_dnevnik(standin)
+    bench, place, standin, browser = changing_dnevnik()
     groups = lists_of_dnevnik(browser, standin.remote_id)
     journals_of_dnevnik(browser, groups)
     pupils = pupils_of(standin)
@@ -642,16 +647,14 @@ def test_of_answers_about_one_lesson_the_newest_holds() -> None:
     other.status = "late" if other.status != "late" else "ill"
     place.touched()
     log_of_pupils(browser, pupils)
-    with captured_in(bench.product, browser.entries) as capture:
-        by_pupil = bench.read(bench.standin(), capture=capture)
+    by_pupil = read_from(bench, browser.entries)
     assert by_pupil.got.records["attendance"] == attendance_of(standin)
     for absence in rest:
         del place.absences[absence.id]
     place.touched()
     for group in groups:
         subjects_of_dnevnik(browser, group)
-    with captured_in(bench.product, browser.entries) as capture:
-        by_course = bench.read(bench.standin(), capture=capture)
+    by_course = read_from(bench, browser.entries)
     assert by_course.got.records["attendance"] == attendance_of(standin)
     assert len(by_course.got.records["attendance"]) < len(by_pupil.got.records["attendance"])
 
@@ -672,25 +675,19 @@ def test_the_log_of_pupils_by_subjects_is_read_and_is_complete_for_nothing() -> 
     browser = signed_in_dnevnik(standin)
     journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id), with_log=False)
     without = len(browser.entries)
-    with captured_in(bench.product, browser.entries) as capture:
-        before = covered(bench.read(bench.standin(), capture=capture), "attendance")
+    before = covered(read_from(bench, browser.entries), "attendance")
     log_of_pupils_by_subjects(browser, standin)
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     assert trial.got.records["attendance"] == attendance_of(standin)
     assert covered(trial, "attendance") == before
     assert not trial.got.rejects
-    with captured_in(bench.product, browser.entries[without:]) as capture:
-        loose = bench.read(bench.standin(), capture=capture)
+    loose = read_from(bench, browser.entries[without:])
     assert loose.got.records["attendance"] == attendance_of(standin), "the lessons they are of may come later"
     assert covered(loose, "attendance") == set()
 
 
 def test_a_newer_log_of_a_pupil_in_a_subject_holds_against_that_of_the_lesson() -> None:
-    bench = Bench("dnevnik")
-    place = bench.place()
-    standin = bench.standin(place)
-    browser = signed_in_dnevnik(standin)
+    bench, place, standin, browser = changing_dnevnik()
     journals_of_dnevnik(browser, lists_of_dnevnik(browser, standin.remote_id))
     one, other, third, *_ = place.absences.values()
     pupils = pupils_of(standin)
@@ -699,26 +696,21 @@ def test_a_newer_log_of_a_pupil_in_a_subject_holds_against_that_of_the_lesson() 
     place.touched()
     assert pupils_of(standin) == pupils
     log_of_pupils_by_subjects(browser, standin)
-    with captured_in(bench.product, browser.entries) as capture:
-        newer = bench.read(bench.standin(), capture=capture)
+    newer = read_from(bench, browser.entries)
     assert newer.got.records["attendance"] == attendance_of(standin)
     del place.absences[third.id]
     place.touched()
     log_of_pupils(browser, pupils)
-    with captured_in(bench.product, browser.entries) as capture:
-        newest = bench.read(bench.standin(), capture=capture)
+    newest = read_from(bench, browser.entries)
     assert newest.got.records["attendance"] == attendance_of(standin)
     assert len(newest.got.records["attendance"]) < len(newer.got.records["attendance"])
 
 
 @pytest.mark.usefixtures("offline")
 def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
-    bench = Bench("dnevnik")
-    school = bench.place()
-    standin = bench.standin(school)
+    _, school, standin, browser = changing_dnevnik()
     place = Installation(tmp_path, now="2026-11-20T18:00:00+03:00").institution("kolomna")
     place.source("portal", "dnevnik", remote_id=standin.remote_id)
-    browser = signed_in_dnevnik(standin)
     groups = lists_of_dnevnik(browser, standin.remote_id)
     journals_of_dnevnik(browser, groups)
     first = len(browser.entries)
@@ -774,8 +766,7 @@ def test_the_log_of_a_class_tells_of_its_subgroups_lessons_too(asked: str) -> No
                     url = browser.entries[-1]["request"]["url"]
                     browser.entries[-1]["request"]["url"] = url.partition("&from=")[0]
                     assert "from=" not in browser.entries[-1]["request"]["url"]
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     truth, got = attendance_of(standin), trial.got.records
     groups = {k: got["groups"][got["courses"][lesson.course].group] for k, lesson in got["lessons"].items()}
     assert any(groups[a.lesson].kind == "subgroup" for a in truth.values())
@@ -817,10 +808,7 @@ def test_a_log_that_is_no_list_loses_only_what_it_was_asked_for(tmp_path: Path) 
 
 
 def test_an_older_narrowed_log_brings_nothing_back() -> None:
-    bench = Bench("dnevnik")
-    school = bench.place()
-    standin = bench.standin(school)
-    browser = signed_in_dnevnik(standin)
+    bench, school, standin, browser = changing_dnevnik()
     groups = lists_of_dnevnik(browser, standin.remote_id)
     for group in groups:
         lessons_of_dnevnik(browser, group, with_log=False)
@@ -833,8 +821,7 @@ def test_an_older_narrowed_log_brings_nothing_back() -> None:
     school.touched()
     for group in groups:
         lessons_of_dnevnik(browser, group)
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     assert trial.got.records["attendance"] == attendance_of(standin)
 
 
@@ -845,8 +832,7 @@ def test_newer_marks_of_one_subject_let_those_of_subgroups_stand() -> None:
     classes = classes_of(standin, lists_of_dnevnik(browser, standin.remote_id))
     journals_of_dnevnik(browser, classes, with_log=False)
     records = {e: {r.key: r for r in standin.truth() if entity_of(r) == e} for e in ("works", "courses")}
-    with captured_in(bench.product, browser.entries) as capture:
-        before = bench.read(bench.standin(), capture=capture).got.records
+    before = read_from(bench, browser.entries).got.records
     changed = set()
     for group in classes:
         for subject in browser.ask(f"/v2/edu-groups/{group}/subjects"):
@@ -863,8 +849,7 @@ def test_newer_marks_of_one_subject_let_those_of_subgroups_stand() -> None:
                         changed.add(str(mark.get("id_str") or mark["id"]))
                         kept.append(mark)
                 content["text"] = json.dumps(kept)
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     after = trial.got.records
     assert after["marks"].keys() == before["marks"].keys()
     assert {k for k, mark in after["marks"].items() if mark != before["marks"][k]} == changed
@@ -882,8 +867,7 @@ def test_lessons_and_marks_of_one_subject_among_those_of_the_whole_are_not_all_o
         said = browser.ask(f"/v2/edu-groups/{group}/{what}/2026-10-05/2026-10-11")
         subject = subject or said[0]["subject"]["id_str"]
         browser.entries[-1]["request"]["url"] += f"?subject={subject}"
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     assert trial.got.records["lessons"]
     assert trial.got.records["marks"]
     assert not {s.entity for _, b in trial.got.batches for s in b.scopes} & {"lessons", "works", "marks", "attendance"}
@@ -899,8 +883,7 @@ def test_a_whole_claims_nothing_of_a_subject_that_is_read_by_itself() -> None:
     browser.ask(f"/v2/edu-groups/{group}/marks/{days}")
     subject = next(x["subject"]["id_str"] for x in said if str(x.get("group_str") or x["group"]) == group)
     browser.ask(f"/v2/edu-groups/{group}/subjects/{subject}/lessons/{days}")
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     claims = {
         name: {(s.selector.value, s.selector_key) for s in b.scopes if s.entity == "lessons"}
         for name, b in trial.got.batches
@@ -916,10 +899,7 @@ def test_a_whole_claims_nothing_of_a_subject_that_is_read_by_itself() -> None:
 
 
 def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks() -> None:
-    bench = Bench("dnevnik")
-    school = bench.place()
-    standin = bench.standin(school)
-    browser = signed_in_dnevnik(standin)
+    bench, school, standin, browser = changing_dnevnik()
     groups = lists_of_dnevnik(browser, standin.remote_id)
     lists = len(browser.entries)
     journals_of_dnevnik(browser, groups, with_log=False)
@@ -933,8 +913,7 @@ def test_an_older_narrowed_window_brings_back_nothing_that_a_newer_whole_lacks()
     del school.lessons[lesson.id]
     school.touched()
     journals_of_dnevnik(browser, groups)
-    with captured_in(bench.product, browser.entries) as capture:
-        trial = bench.read(bench.standin(), capture=capture)
+    trial = read_from(bench, browser.entries)
     shown = {(e, k) for e in ("lessons", "marks") for k in trial.got.records[e]}
     truth = {(entity_of(r), r.key) for r in standin.truth()}
     assert {e for e, _ in shown} == {"lessons", "marks"}

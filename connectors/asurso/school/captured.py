@@ -20,7 +20,6 @@ from canonical.entities import Course, Enrolment, Group, PeriodMark, Record, Sub
 from canonical.years import AcademicYear, Stretch
 from connectors.asurso.school.checks import GIVES
 from connectors.asurso.school.client import Client, Form
-from connectors.asurso.school.connector import SchoolConnector
 from connectors.asurso.school.evidence import Evidence
 from connectors.asurso.school.listing import Listing, list_units
 from connectors.asurso.school.lists import Lists
@@ -199,14 +198,14 @@ class CapturedReading(Run):
         self.students = here
 
 
-class CapturedSchoolConnector(SchoolConnector):
-    """Reads what was captured of one school."""
+class CapturedSchool:
+    """What was captured of one school."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, client: CapturedClient) -> None:
         self._context = context
-        self._client: CapturedClient = CapturedClient(context)
+        self._client = client
 
-    async def read(self, window: Window) -> AsyncIterator[Unit]:
+    async def units(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, then the days of captured diaries, at last the marks of periods."""
         client = self._client
         lists = await Listing(client).read()
@@ -274,7 +273,7 @@ class CapturedSchoolConnector(SchoolConnector):
         batch = make()
         batch.scopes = [s for s in batch.scopes if s.selector_key not in parts]
         batch.untold = dict(_UNTOLD)
-        batch.blocks = [(origin, [r for r in records if keep(r)]) for origin, records in batch.blocks]
+        batch.keep(keep)
         if not self._client.has_year:
             batch.rejects = [r for r in batch.rejects if r.entity != "periods" or r.raw is not None]
         return batch

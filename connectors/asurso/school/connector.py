@@ -9,6 +9,7 @@ from typing import Any, Final
 from canonical.batch import Batch, Drift
 from canonical.years import AcademicYear
 from connectors.asurso.school import structure
+from connectors.asurso.school.captured import CapturedClient, CapturedSchool
 from connectors.asurso.school.checks import check
 from connectors.asurso.school.client import Client
 from connectors.asurso.school.listing import Listing, list_units
@@ -24,10 +25,6 @@ _SERVER_ZONE: Final = 3
 
 def open_connector(context: Context) -> Connector:
     """The connector for the school module. Made within the event loop that uses it."""
-    if context.from_capture:
-        from connectors.asurso.school.captured import CapturedSchoolConnector  # noqa: PLC0415 - builds on this module
-
-        return CapturedSchoolConnector(context)
     return SchoolConnector(context)
 
 
@@ -36,7 +33,7 @@ class SchoolConnector:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._client = Client(context)
+        self._client = CapturedClient(context) if context.from_capture else Client(context)
 
     async def check(self) -> list[CheckLine]:
         """Whether the portal can be reached, the account is good, and what it may read."""
@@ -55,7 +52,13 @@ class SchoolConnector:
         """Ends the session: a forgotten one would warn the account's owner."""
         await self._client.close()
 
-    async def read(self, window: Window) -> AsyncIterator[Unit]:
+    def read(self, window: Window) -> AsyncIterator[Unit]:
+        """The units of a window."""
+        if isinstance(self._client, CapturedClient):
+            return CapturedSchool(self._context, self._client).units(window)
+        return self._units(window)
+
+    async def _units(self, window: Window) -> AsyncIterator[Unit]:
         """The lists, then the stretches of the window, at last the marks of periods."""
         lists = await Listing(self._client).read()
         year = lists.academic_year or AcademicYear.of(self._context.today())
