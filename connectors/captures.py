@@ -24,10 +24,10 @@ import msgspec
 from canonical.batch import Batch, Origin
 from canonical.years import AcademicYear, Stretch
 from connectors import har
-from connectors.archive import Archive, digest
+from connectors.archive import Archive, body_of, digest
 from connectors.captured_requests import CAPTURED, Asked, Chosen, Matcher, asked_again, made_signature
 from connectors.contract import Captures, Product, Unit, failed
-from connectors.errors import CaptureError, ConnectorError, NotCapturedError
+from connectors.errors import CaptureError, ConnectorError, DamagedAnswerError, NotCapturedError
 from connectors.http import Answer, Exchange, Manner, Request, Session
 
 _SOME: Final = timedelta(days=8)
@@ -76,7 +76,8 @@ class Run:
 @dataclass
 class Capture:
     """The answers of a source's files, on disk till they are wanted. `passed` counts what could not be used, by why;
-    `usable` by file what could. `narrowed` are answers that were taken though nobody knows what else they were asked by.
+    `usable` by file what could. `narrowed` are answers that were taken though nobody knows what else they were asked by;
+    `damaged` are those that the raw archive has lost, with what is to be said of each: they count as never captured.
     """
 
     captures: Captures
@@ -87,6 +88,7 @@ class Capture:
     used: set[str] = field(default_factory=set)
     usable: dict[Path, int] = field(default_factory=dict)
     narrowed: set[tuple[str, str, str]] = field(default_factory=set)
+    damaged: dict[str, str] = field(default_factory=dict)
     _bodies: IO[bytes] | None = None
     _places: dict[str, tuple[int, int]] = field(default_factory=dict)
     _archive: Archive | None = None
@@ -174,12 +176,14 @@ class Capture:
         return self.kept[0].at if self.kept else datetime.now(UTC)
 
     def body(self, kept: Kept) -> bytes:
-        """The body of an answer."""
+        """The body of an answer.
+
+        Raises:
+            DamagedAnswerError: it comes out of the raw archive, and is not there as it was put.
+
+        """
         if self._archive is not None:
-            try:
-                return self._archive.get(kept.sha256)
-            except KeyError:
-                raise NotCapturedError(f"{kept.asked.request}: its answer is no longer in the raw archive") from None
+            return body_of(self._archive, Origin(kept.asked.request, kept.sha256, kept.size, kept.at.isoformat()))
         assert self._bodies is not None  # noqa: S101 - not asked for after `close`
         start, length = self._places[kept.sha256]
         self._bodies.seek(start)
@@ -356,7 +360,12 @@ class Captured:
         if not kept.asked.place.startswith(("get ", "post ")):
             return True  # put together of answers that were good
         if kept.order not in self._good:
-            answer = self._answer(kept)
+            try:
+                answer = self._answer(kept)
+            except DamagedAnswerError as error:
+                self.capture.damaged[kept.asked.request] = str(error)
+                self._good[kept.order] = False
+                return False
             answer.origin = replace(answer.origin, request=answer.origin.request.removeprefix(CAPTURED))
             self._good[kept.order] = self._fault(answer) is None
         return self._good[kept.order]

@@ -49,7 +49,7 @@ def manifest(name: str) -> Manifest:
 def check_source(config: SourceConfig, described: Manifest, *, unasked: bool = False) -> Product:
     """Holds the configuration of a source against what its product needs; gives the product.
 
-    `unasked`: nobody wants to read it now, and it need not have `auth` where browser captures can be read without.
+    `unasked`: its portal is not asked now, and it need not have `auth` where browser captures can be read without.
 
     Raises:
         SourceConfigError: it cannot work. Names the key.
@@ -111,7 +111,7 @@ def connect(context: Context) -> Connector:
 
     """
     try:
-        product = check_source(context.config, context.manifest)
+        product = check_source(context.config, context.manifest, unasked=context.from_capture)
     except SourceConfigError as error:
         raise SourceConfigError(f"source {context.source}: {error}") from None
     module, _, function = product.factory.partition(":")

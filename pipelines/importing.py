@@ -23,7 +23,7 @@ from canonical.tables import SOURCES
 from canonical.years import AcademicYear
 from connectors.captures import Capture
 from connectors.contract import Connector, Context, Unit, Window, note_answers
-from connectors.errors import ConnectorError, NotCapturedError, SignInNeededError, UnavailableError
+from connectors.errors import ConnectorError, DamagedAnswerError, NotCapturedError, SignInNeededError, UnavailableError
 from connectors.http import Session
 from connectors.registry import connect
 from pipelines.memory import much_comes_and_goes
@@ -457,6 +457,9 @@ class _Importer:
         except BaseException:
             await asyncio.to_thread(self._abandon, intake)
             raise
+        damaged = capture.damaged if capture is not None else {}
+        code = DamagedAnswerError.code
+        self.result.lost += [{"unit": asked, "code": code, "message": why} for asked, why in sorted(damaged.items())]
         told = {"units": self.result.units, "lost": self.result.lost, "not_captured": self._not_captured}
         self._take(await asyncio.to_thread(intake.finish, told))
 

@@ -736,9 +736,37 @@ def test_what_one_subject_lacks_by_now_is_found_gone(tmp_path: Path) -> None:
     assert left == truth
     assert {e for e in before if before[e].keys() > left[e]} >= {"lessons"}
     kept = place.export()
-    place.json("replay", status=None)
+    (replayed,) = place.json("replay", status=None)["sources"]
+    assert (replayed["status"], replayed["error"]) == ("ok", None)
     assert place.json("verify")["ok"]
     assert place.export() == kept, "what was captured can be read again from the archive"
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("damage", [b"x", None])
+def test_an_answer_that_the_archive_has_lost_leaves_out_no_more_than_itself(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    standin = Bench("dnevnik").standin()
+    place = Installation(tmp_path, now="2026-11-20T18:00:00+03:00").institution("kolomna")
+    place.source("portal", "dnevnik", remote_id=standin.remote_id)
+    browser = signed_in_dnevnik(standin)
+    page_through_dnevnik(standin, browser)
+    place.run("import", "--source", "portal", "--har", str(browser.save(tmp_path / "a.har")))
+    kept = place.export()
+    for file in sorted((place.folder / "raw").rglob("*.zst"))[::40]:
+        body = file.read_bytes()
+        if damage is None:
+            file.unlink()
+        else:
+            file.write_bytes(damage)
+        (source,) = place.json("replay", status=None)["sources"]
+        assert source["status"] == "partial"
+        assert {lost["code"] for lost in source["lost"]} == {"raw_archive_damaged"}
+        assert any(file.parent.name + file.stem in lost["message"].replace("/", "") for lost in source["lost"])
+        assert place.export() == kept
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(body)
 
 
 # -- subgroups, and answers that may be narrowed ---------------------------------------------------------------------
