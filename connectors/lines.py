@@ -128,7 +128,7 @@ class _Line(asyncio.Protocol):
     @property
     def is_free(self) -> bool:
         """Whether something may be asked over it."""
-        return self._talk.our_state is h11.IDLE and not self.gone.is_set()
+        return self._talk.our_state is h11.IDLE and not self._transport.is_closing()
 
     @property
     def is_fresh(self) -> bool:

@@ -332,6 +332,28 @@ class TestTls:
         assert asyncio.run(go()) == [200, 200]
         assert len(host.connections) == 1
 
+    @pytest.mark.parametrize("steps", range(4))
+    def test_one_that_the_host_ends_with_its_answer_is_not_used(
+        self, steps: int, tls: ssl.SSLContext, certificate: Path
+    ) -> None:
+        """However soon the next is asked: that TLS has ended is known before the socket is closed."""
+
+        async def leave(writer: asyncio.StreamWriter) -> None:
+            writer.write(FINE)
+            writer.close()
+
+        host = Host(leave)
+
+        async def go() -> list[int]:
+            async with reached(host, tls, trust(str(certificate))) as (lines, url):
+                first = await ask(lines, url)
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                return [first[0], (await ask(lines, url))[0]]
+
+        assert asyncio.run(go()) == [200, 200]
+        assert len(host.connections) == 2
+
     def test_with_others_it_is_not(self, tls: ssl.SSLContext) -> None:
         async def go() -> None:
             async with reached(Host(), tls) as (lines, url):
