@@ -233,6 +233,7 @@ class _Line(asyncio.Protocol):
     def _end(self, told: Raw | Exception) -> None:
         if self._told is None or self._told.done():
             return
+        self._patience.reschedule(None)  # if the loop was busy for long, time is up in this very step
         if isinstance(told, Exception):
             self._told.set_exception(told)
         else:

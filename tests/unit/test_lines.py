@@ -229,6 +229,30 @@ class TestAnswers:
     def test_one_that_drips_is_waited_for_as_long_as_something_comes(self) -> None:
         assert asked(Host(slowly(*(FINE[n : n + 10] for n in range(0, len(FINE), 10)), seconds=0.15))) == [b"{}"]
 
+    def test_one_that_came_in_time_is_not_too_late_because_the_loop_was_busy(self) -> None:
+        def serve() -> None:
+            line, _ = listener.accept()
+            line.recv(65_536)
+            time.sleep(0.1)
+            line.sendall(FINE)
+            line.recv(65_536)
+            line.close()
+
+        async def go() -> Raw:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            lines = Lines(url, verify=trust(None), connect=1, read=0.2)
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 0.4)
+            try:
+                return await ask(lines, url)
+            finally:
+                await lines.aclose()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = threading.Thread(target=serve)
+            server.start()
+            assert asyncio.run(go())[0] == 200
+            server.join()
+
     @pytest.mark.parametrize(
         ("said", "error"),
         [
