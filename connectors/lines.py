@@ -151,6 +151,8 @@ class _Line(asyncio.Protocol):
                 return await self._told
         except TimeoutError:
             raise httpx.ReadTimeout("") from None
+        finally:
+            self._told, self._parts = None, []  # while nothing is asked over it, it holds no answer
 
     async def lead_on(self, place: tuple[str, int], headers: Headers, verify: ssl.SSLContext, *, read: float) -> None:
         """Has a proxy lead it on to a place, and speaks TLS with that from then on.

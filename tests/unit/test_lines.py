@@ -10,6 +10,7 @@ import ssl
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -160,6 +161,28 @@ class TestOneLine:
         host = Host()
         assert asked(host, 2) == [b"{}"] * 2
         assert len(host.connections) == 2
+
+    def test_it_does_not_hold_what_was_answered(self) -> None:
+        """There may be many of them, and an answer as large as one may be."""
+        size = 10_000_000
+
+        async def much(writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            for _ in range(10):
+                writer.write(b"x" * (size // 10))
+                await writer.drain()
+
+        async def go() -> int:
+            async with reached(Host(FINE, much)) as (lines, url):
+                await ask(lines, url)
+                tracemalloc.start()
+                await ask(lines, url, most_bytes=size)
+                await asyncio.sleep(0)
+                held, _ = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+                return held
+
+        assert asyncio.run(go()) < size / 2
 
     def test_none_is_left_open(self) -> None:
         host = Host()
