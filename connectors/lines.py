@@ -167,7 +167,10 @@ class _Line(asyncio.Protocol):
         if not 200 <= status < 300:
             raise httpx.ProxyError(str(status))
         self._begin_to_talk()
-        led = await asyncio.get_running_loop().start_tls(self._transport, self, verify, server_hostname=place[0])
+        try:
+            led = await asyncio.get_running_loop().start_tls(self._transport, self, verify, server_hostname=place[0])
+        except TypeError as error:  # Python 3.11.7 stumbles over what goes wrong in TLS within TLS: see its context
+            raise httpx.ConnectError("") from error
         if led is None:
             raise httpx.ProxyError("hung up")
         self._transport = led

@@ -480,6 +480,20 @@ class TestProxies:
         assert b"X-Own" not in head
         assert [b"Proxy-Authorization" in asked for asked in host.asked] == [False, False]
 
+    def test_with_whom_is_not_trusted_no_tls_is_spoken_through_one_either(
+        self, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def go() -> None:
+            async with serving(Proxy(), tls) as port:
+                monkeypatch.setenv("https_proxy", f"https://127.0.0.1:{port}")
+                monkeypatch.setattr("connectors.lines.trust", lambda _: trust(str(certificate)))
+                async with reached(Host(), tls) as (lines, url):
+                    await ask(lines, url)
+
+        with pytest.raises(httpx.ConnectError) as caught:
+            asyncio.run(go())
+        assert "certificate is not trusted" in why(caught.value)
+
     def test_one_that_leads_nowhere_is_told(self, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
         proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
 
