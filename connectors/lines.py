@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import select
 import ssl
 import time
@@ -163,9 +164,10 @@ class _Line(asyncio.Protocol):
         """
         target = "{}:{}".format(*place).encode()
         asked = h11.Request(method="CONNECT", target=target, headers=[(b"Host", target), *headers])
-        status, _, _ = await self.exchange(asked, b"", most_bytes=_MOST_OF_A_HEAD, read=read)
-        if not 200 <= status < 300:
-            raise httpx.ProxyError(str(status))
+        with contextlib.suppress(TooLargeError):  # a page that says why it does not
+            await self.exchange(asked, b"", most_bytes=0, read=read)
+        if self._head is None or not 200 <= self._head.status_code < 300:
+            raise httpx.ProxyError(str(self._head and self._head.status_code))
         self._begin_to_talk()
         try:
             led = await asyncio.get_running_loop().start_tls(self._transport, self, verify, server_hostname=place[0])

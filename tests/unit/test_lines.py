@@ -494,8 +494,11 @@ class TestProxies:
             asyncio.run(go())
         assert "certificate is not trusted" in why(caught.value)
 
-    def test_one_that_leads_nowhere_is_told(self, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-        proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+    @pytest.mark.parametrize("page", [b"", b"no", b"no " * 100_000])
+    def test_one_that_leads_nowhere_is_told(
+        self, page: bytes, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page))
 
         async def go() -> None:
             async with serving(proxy) as port:
