@@ -54,7 +54,7 @@ class Lines:
     @property
     def proxy(self) -> str | None:
         """The proxy that the connections lead through, as `host:port`."""
-        return "{}:{}".format(*_place(self._proxy.url)) if self._proxy else None
+        return _named(_place(self._proxy.url)) if self._proxy else None
 
     async def exchange(self, request: httpx.Request, *, most_bytes: int) -> Raw:
         """Sends a request and reads the answer as it comes.
@@ -162,7 +162,7 @@ class _Line(asyncio.Protocol):
             httpx.ProxyError: the proxy does not.
 
         """
-        target = "{}:{}".format(*place).encode()
+        target = _named(place).encode()
         asked = h11.Request(method="CONNECT", target=target, headers=[(b"Host", target), *headers])
         with contextlib.suppress(TooLargeError):  # a page that says why it does not
             await self.exchange(asked, b"", most_bytes=0, read=read)
@@ -279,6 +279,11 @@ async def _connected(url: httpx.URL, verify: ssl.SSLContext) -> _Line:
 
 def _place(url: httpx.URL) -> tuple[str, int]:
     return url.raw_host.decode(), url.port or {"https": 443}.get(url.scheme, 80)
+
+
+def _named(place: tuple[str, int]) -> str:
+    host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _to_proxy(proxy: httpx.Proxy) -> Headers:

@@ -509,6 +509,24 @@ class TestProxies:
         with pytest.raises(httpx.ProxyError, match="403"):
             asyncio.run(go())
 
+    def test_one_is_told_an_address_of_ipv6_in_brackets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        async def go() -> None:
+            async with serving(proxy) as port:
+                monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+                lines = Lines("https://[2001:db8::1]", verify=trust(None), connect=1, read=1)
+                await ask(lines, "https://[2001:db8::1]")
+
+        with pytest.raises(httpx.ProxyError):
+            asyncio.run(go())
+        assert proxy.heads[0].startswith(b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n")
+
+    def test_one_may_have_an_address_of_ipv6(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", "http://[2001:db8::1]:3128")
+        lines = Lines("https://portal.example.invalid", verify=trust(None), connect=1, read=1)
+        assert lines.proxy == "[2001:db8::1]:3128"
+
     def test_one_to_a_host_without_tls_is_told_the_whole_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
         proxy = Proxy(FINE)
 
