@@ -101,7 +101,7 @@ class Lines:
                 return line
         except TimeoutError:
             raise httpx.ConnectTimeout("") from None
-        except OSError as error:
+        except (OSError, UnicodeError, OverflowError) as error:  # also a name that cannot be one, and a port too high
             raise httpx.ConnectError("") from error
 
     async def aclose(self) -> None:

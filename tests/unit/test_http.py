@@ -465,6 +465,8 @@ class TestReadOnly:
             "ftp://x",
             "портал",
             "https://x.invalid:port",
+            "https://x.invalid:99999",
+            "https://xn--.invalid",
             "https://x .invalid",
             "https://[::1",
         ],

@@ -554,3 +554,20 @@ def test_of_a_host_with_several_addresses_it_is_told_what_went_wrong(monkeypatch
     with pytest.raises(httpx.ConnectError) as caught:
         asyncio.run(go())
     assert why(caught.value) == "connection refused"
+
+
+@pytest.mark.parametrize("host", ["a..b.invalid", ".a.invalid", f"{'a' * 64}.invalid"])
+@pytest.mark.parametrize("proxy", ["", "http://{host}:3128"])
+def test_a_name_that_can_be_none_is_not_known(host: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy.format(host=host))
+    lines = Lines(f"https://{host}", verify=trust(None), connect=1, read=1)
+    with pytest.raises(httpx.ConnectError) as caught:
+        asyncio.run(ask(lines, f"https://{host}"))
+    assert why(caught.value) == "its host's name is not known"
+
+
+def test_to_a_port_that_there_cannot_be_there_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:99999")
+    lines = Lines("https://portal.example.invalid", verify=trust(None), connect=1, read=1)
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(ask(lines, "https://portal.example.invalid"))
