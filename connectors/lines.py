@@ -141,12 +141,15 @@ class _Line(asyncio.Protocol):
         return not heard.poll(0)
 
     async def exchange(self, asked: h11.Request, body: bytes, *, most_bytes: int, read: float) -> Raw:
-        loop = asyncio.get_running_loop()
+        try:
+            said = b"".join(self._talk.send(event) or b"" for event in _events(asked, body))
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from error
         self._head: h11.Response | None = None
         self._parts: list[bytes] = []
         self._left, self._read = most_bytes, read
-        self._told = loop.create_future()
-        self._transport.write(b"".join(self._talk.send(event) or b"" for event in _events(asked, body)))
+        self._told = asyncio.get_running_loop().create_future()
+        self._transport.write(said)
         try:
             async with asyncio.timeout(read) as self._patience:
                 return await self._told

@@ -337,6 +337,14 @@ class TestAnswers:
         assert b"\r\nContent-Length: 7\r\n" in first
 
 
+@pytest.mark.parametrize("header", [("Content-Length", "5"), ("Transfer-Encoding", "gzip"), ("X", "a\r\nb")])
+def test_what_may_not_be_sent_is_not(header: tuple[str, str]) -> None:
+    host = Host()
+    with pytest.raises(httpx.LocalProtocolError):
+        asked(host, headers=[header])
+    assert not host.asked
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of 127.0.0.1 with its key."""
