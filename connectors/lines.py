@@ -110,6 +110,7 @@ class Lines:
         idle, self._idle = self._idle, []
         for line in idle:
             line.abort()
+        for line in idle:
             await line.gone.wait()
 
 

@@ -194,6 +194,20 @@ class TestOneLine:
         asyncio.run(go())
         assert len(host.connections) == host.ended == 3
 
+    def test_none_is_left_open_when_closing_them_is_stopped_midway(self) -> None:
+        host = Host()
+
+        async def go() -> None:
+            async with reached(host) as (lines, url):
+                await asyncio.gather(*(ask(lines, url) for _ in range(3)))
+                closing = asyncio.create_task(lines.aclose())
+                await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.sleep(0.1)
+                assert host.ended == 3
+
+        asyncio.run(go())
+
     def test_what_is_asked_over_it_when_they_are_closed_is_answered(self) -> None:
         host = Host(slowly(FINE))
 
