@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import time
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,8 +34,9 @@ from connectors.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from connectors.http import Answer, Network, Patience, Session, common_fault, retry_after
+from connectors.http import Answer, Network, Patience, Session, _Parts, _whole, common_fault, retry_after
 from connectors.limits import HostLimit
+from connectors.lines import TooLargeError
 from connectors.standins.server import Door, Faults, serving
 from tests.mocked import mocked
 
@@ -333,6 +335,16 @@ class TestOneExchange:
                     await made.close()
 
         asyncio.run(go())
+
+    def test_what_is_far_too_large_unpacked_is_not_unpacked_whole(self) -> None:
+        packed = gzip.compress(bytes(100_000_000), 1)
+        answer = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=_Parts([packed]))
+        tracemalloc.start()
+        with pytest.raises(TooLargeError):
+            _whole(answer.iter_bytes(), 1_000_000)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 50_000_000
 
     @mocked
     def test_no_error_shows_the_token(self) -> None:
