@@ -724,6 +724,7 @@ class Network:
 
     async def _send(self, outgoing: httpx.Request, signature: str, where: str) -> Answer:
         if len(self._jar):
+            outgoing.headers.encoding = "utf-8"  # a portal may have set a cookie with any letters
             self._cookies.set_cookie_header(outgoing)
         most_bytes = self._patience.most_bytes
         try:

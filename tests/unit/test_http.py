@@ -314,6 +314,28 @@ class TestOneExchange:
         came = [call.request.headers.get("cookie", "") for call in route.calls]
         assert [sorted(x.split("; ")) for x in came] == [[""], ["sid=a1", "unit=7"]]
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+    def test_a_cookie_may_hold_any_letters(self, encoding: str) -> None:
+        came: list[bytes] = []
+
+        async def portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(2):
+                came.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nSet-Cookie: n=%b\r\nContent-Length: 1\r\n\r\n1" % "ö".encode(encoding)
+                )
+            writer.close()
+
+        async def go() -> None:
+            async with await asyncio.start_server(portal, "127.0.0.1", 0) as server:
+                made = session(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+                for _ in range(2):
+                    await made.get("/x")
+                await made.close()
+
+        asyncio.run(go())
+        assert "cookie: n=ö\r\n".encode() in came[1].replace(b"Cookie", b"cookie")
+
     @pytest.mark.parametrize("packed", [False, True])
     def test_too_large_an_answer_is_refused(self, packed: bool) -> None:
         body = b"1" * 10_001
