@@ -25,7 +25,8 @@ def check_base_url(url: str) -> None:
 
     """
     try:
-        parts, _ = urlsplit(url), httpx.URL(url).port
+        parts = urlsplit(url)
+        _ = parts.port, httpx.URL(url).host
     except (ValueError, httpx.InvalidURL):
         raise SourceConfigError("base_url cannot be read as a web address; write https://…") from None
     if parts.username or parts.password:
@@ -92,7 +93,7 @@ def why(error: httpx.HTTPError) -> str:
     for one in causes:
         if isinstance(one, ssl.SSLCertVerificationError):
             return f"the portal's certificate is not trusted: {one.verify_message}; see ca_bundle"
-        if isinstance(one, socket.gaierror):
+        if isinstance(one, socket.gaierror | UnicodeError):
             return "its host's name is not known"
         if isinstance(one, ssl.SSLError):
             return f"TLS: {one.reason or type(one).__name__}"

@@ -59,6 +59,9 @@ _LONG: Final = 10.0
 _LONGEST_REST: Final = 86_400.0
 """Seconds for which a portal may wish to be left in peace."""
 
+_UNPACKED_AT_ONCE: Final = 16 * 1024
+"""Bytes of an answer: they may become a thousand times as many before anybody can see that it is too large."""
+
 _UNREAD: Final = object()
 
 USER_AGENT: Final = "svod/0.1 (read-only journal hub)"
@@ -721,6 +724,7 @@ class Network:
 
     async def _send(self, outgoing: httpx.Request, signature: str, where: str) -> Answer:
         if len(self._jar):
+            outgoing.headers.encoding = "utf-8"  # a portal may have set a cookie with any letters
             self._cookies.set_cookie_header(outgoing)
         most_bytes = self._patience.most_bytes
         try:
@@ -784,7 +788,9 @@ class _Parts(httpx.SyncByteStream):
         self._parts = parts
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._parts)
+        for part in self._parts:
+            for begin in range(0, len(part), _UNPACKED_AT_ONCE):
+                yield part[begin : begin + _UNPACKED_AT_ONCE]
 
 
 def _whole(parts: Iterable[bytes], most_bytes: int) -> bytes:

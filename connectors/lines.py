@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import select
 import ssl
 import time
@@ -53,7 +54,7 @@ class Lines:
     @property
     def proxy(self) -> str | None:
         """The proxy that the connections lead through, as `host:port`."""
-        return "{}:{}".format(*_place(self._proxy.url)) if self._proxy else None
+        return _named(_place(self._proxy.url)) if self._proxy else None
 
     async def exchange(self, request: httpx.Request, *, most_bytes: int) -> Raw:
         """Sends a request and reads the answer as it comes.
@@ -100,7 +101,7 @@ class Lines:
                 return line
         except TimeoutError:
             raise httpx.ConnectTimeout("") from None
-        except OSError as error:
+        except (OSError, UnicodeError, OverflowError) as error:  # also a name that cannot be one, and a port too high
             raise httpx.ConnectError("") from error
 
     async def aclose(self) -> None:
@@ -109,6 +110,7 @@ class Lines:
         idle, self._idle = self._idle, []
         for line in idle:
             line.abort()
+        for line in idle:
             await line.gone.wait()
 
 
@@ -128,7 +130,7 @@ class _Line(asyncio.Protocol):
     @property
     def is_free(self) -> bool:
         """Whether something may be asked over it."""
-        return self._talk.our_state is h11.IDLE and not self.gone.is_set()
+        return self._talk.our_state is h11.IDLE and not self._transport.is_closing()
 
     @property
     def is_fresh(self) -> bool:
@@ -140,17 +142,22 @@ class _Line(asyncio.Protocol):
         return not heard.poll(0)
 
     async def exchange(self, asked: h11.Request, body: bytes, *, most_bytes: int, read: float) -> Raw:
-        loop = asyncio.get_running_loop()
+        try:
+            said = b"".join(self._talk.send(event) or b"" for event in _events(asked, body))
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from error
         self._head: h11.Response | None = None
         self._parts: list[bytes] = []
         self._left, self._read = most_bytes, read
-        self._told = loop.create_future()
-        self._transport.write(b"".join(self._talk.send(event) or b"" for event in _events(asked, body)))
+        self._told = asyncio.get_running_loop().create_future()
+        self._transport.write(said)
         try:
             async with asyncio.timeout(read) as self._patience:
                 return await self._told
         except TimeoutError:
             raise httpx.ReadTimeout("") from None
+        finally:
+            self._told, self._parts = None, []  # while nothing is asked over it, it holds no answer
 
     async def lead_on(self, place: tuple[str, int], headers: Headers, verify: ssl.SSLContext, *, read: float) -> None:
         """Has a proxy lead it on to a place, and speaks TLS with that from then on.
@@ -159,13 +166,17 @@ class _Line(asyncio.Protocol):
             httpx.ProxyError: the proxy does not.
 
         """
-        target = "{}:{}".format(*place).encode()
+        target = _named(place).encode()
         asked = h11.Request(method="CONNECT", target=target, headers=[(b"Host", target), *headers])
-        status, _, _ = await self.exchange(asked, b"", most_bytes=_MOST_OF_A_HEAD, read=read)
-        if not 200 <= status < 300:
-            raise httpx.ProxyError(str(status))
+        with contextlib.suppress(TooLargeError):  # a page that says why it does not
+            await self.exchange(asked, b"", most_bytes=0, read=read)
+        if self._head is None or not 200 <= self._head.status_code < 300:
+            raise httpx.ProxyError(str(self._head and self._head.status_code))
         self._begin_to_talk()
-        led = await asyncio.get_running_loop().start_tls(self._transport, self, verify, server_hostname=place[0])
+        try:
+            led = await asyncio.get_running_loop().start_tls(self._transport, self, verify, server_hostname=place[0])
+        except TypeError as error:  # Python 3.11.7 stumbles over what goes wrong in TLS within TLS: see its context
+            raise httpx.ConnectError("") from error
         if led is None:
             raise httpx.ProxyError("hung up")
         self._transport = led
@@ -233,6 +244,7 @@ class _Line(asyncio.Protocol):
     def _end(self, told: Raw | Exception) -> None:
         if self._told is None or self._told.done():
             return
+        self._patience.reschedule(None)  # if the loop was busy for long, time is up in this very step
         if isinstance(told, Exception):
             self._told.set_exception(told)
         else:
@@ -271,6 +283,11 @@ async def _connected(url: httpx.URL, verify: ssl.SSLContext) -> _Line:
 
 def _place(url: httpx.URL) -> tuple[str, int]:
     return url.raw_host.decode(), url.port or {"https": 443}.get(url.scheme, 80)
+
+
+def _named(place: tuple[str, int]) -> str:
+    host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _to_proxy(proxy: httpx.Proxy) -> Headers:

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import time
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,8 +34,9 @@ from connectors.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from connectors.http import Answer, Network, Patience, Session, common_fault, retry_after
+from connectors.http import Answer, Network, Patience, Session, _Parts, _whole, common_fault, retry_after
 from connectors.limits import HostLimit
+from connectors.lines import TooLargeError
 from connectors.standins.server import Door, Faults, serving
 from tests.mocked import mocked
 
@@ -312,6 +314,28 @@ class TestOneExchange:
         came = [call.request.headers.get("cookie", "") for call in route.calls]
         assert [sorted(x.split("; ")) for x in came] == [[""], ["sid=a1", "unit=7"]]
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+    def test_a_cookie_may_hold_any_letters(self, encoding: str) -> None:
+        came: list[bytes] = []
+
+        async def portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(2):
+                came.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nSet-Cookie: n=%b\r\nContent-Length: 1\r\n\r\n1" % "ö".encode(encoding)
+                )
+            writer.close()
+
+        async def go() -> None:
+            async with await asyncio.start_server(portal, "127.0.0.1", 0) as server:
+                made = session(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+                for _ in range(2):
+                    await made.get("/x")
+                await made.close()
+
+        asyncio.run(go())
+        assert "cookie: n=ö\r\n".encode() in came[1].replace(b"Cookie", b"cookie")
+
     @pytest.mark.parametrize("packed", [False, True])
     def test_too_large_an_answer_is_refused(self, packed: bool) -> None:
         body = b"1" * 10_001
@@ -333,6 +357,16 @@ class TestOneExchange:
                     await made.close()
 
         asyncio.run(go())
+
+    def test_what_is_far_too_large_unpacked_is_not_unpacked_whole(self) -> None:
+        packed = gzip.compress(bytes(100_000_000), 1)
+        answer = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=_Parts([packed]))
+        tracemalloc.start()
+        with pytest.raises(TooLargeError):
+            _whole(answer.iter_bytes(), 1_000_000)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 50_000_000
 
     @mocked
     def test_no_error_shows_the_token(self) -> None:
@@ -465,6 +499,8 @@ class TestReadOnly:
             "ftp://x",
             "портал",
             "https://x.invalid:port",
+            "https://x.invalid:99999",
+            "https://xn--.invalid",
             "https://x .invalid",
             "https://[::1",
         ],

@@ -10,6 +10,7 @@ import ssl
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -161,6 +162,28 @@ class TestOneLine:
         assert asked(host, 2) == [b"{}"] * 2
         assert len(host.connections) == 2
 
+    def test_it_does_not_hold_what_was_answered(self) -> None:
+        """There may be many of them, and an answer as large as one may be."""
+        size = 10_000_000
+
+        async def much(writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            for _ in range(10):
+                writer.write(b"x" * (size // 10))
+                await writer.drain()
+
+        async def go() -> int:
+            async with reached(Host(FINE, much)) as (lines, url):
+                await ask(lines, url)
+                tracemalloc.start()
+                await ask(lines, url, most_bytes=size)
+                await asyncio.sleep(0)
+                held, _ = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+                return held
+
+        assert asyncio.run(go()) < size / 2
+
     def test_none_is_left_open(self) -> None:
         host = Host()
 
@@ -170,6 +193,20 @@ class TestOneLine:
 
         asyncio.run(go())
         assert len(host.connections) == host.ended == 3
+
+    def test_none_is_left_open_when_closing_them_is_stopped_midway(self) -> None:
+        host = Host()
+
+        async def go() -> None:
+            async with reached(host) as (lines, url):
+                await asyncio.gather(*(ask(lines, url) for _ in range(3)))
+                closing = asyncio.create_task(lines.aclose())
+                await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.sleep(0.1)
+                assert host.ended == 3
+
+        asyncio.run(go())
 
     def test_what_is_asked_over_it_when_they_are_closed_is_answered(self) -> None:
         host = Host(slowly(FINE))
@@ -228,6 +265,30 @@ class TestAnswers:
 
     def test_one_that_drips_is_waited_for_as_long_as_something_comes(self) -> None:
         assert asked(Host(slowly(*(FINE[n : n + 10] for n in range(0, len(FINE), 10)), seconds=0.15))) == [b"{}"]
+
+    def test_one_that_came_in_time_is_not_too_late_because_the_loop_was_busy(self) -> None:
+        def serve() -> None:
+            line, _ = listener.accept()
+            line.recv(65_536)
+            time.sleep(0.1)
+            line.sendall(FINE)
+            line.recv(65_536)
+            line.close()
+
+        async def go() -> Raw:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            lines = Lines(url, verify=trust(None), connect=1, read=0.2)
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 0.4)
+            try:
+                return await ask(lines, url)
+            finally:
+                await lines.aclose()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = threading.Thread(target=serve)
+            server.start()
+            assert asyncio.run(go())[0] == 200
+            server.join()
 
     @pytest.mark.parametrize(
         ("said", "error"),
@@ -290,6 +351,14 @@ class TestAnswers:
         assert b"\r\nContent-Length: 7\r\n" in first
 
 
+@pytest.mark.parametrize("header", [("Content-Length", "5"), ("Transfer-Encoding", "gzip"), ("X", "a\r\nb")])
+def test_what_may_not_be_sent_is_not(header: tuple[str, str]) -> None:
+    host = Host()
+    with pytest.raises(httpx.LocalProtocolError):
+        asked(host, headers=[header])
+    assert not host.asked
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of 127.0.0.1 with its key."""
@@ -331,6 +400,28 @@ class TestTls:
 
         assert asyncio.run(go()) == [200, 200]
         assert len(host.connections) == 1
+
+    @pytest.mark.parametrize("steps", range(4))
+    def test_one_that_the_host_ends_with_its_answer_is_not_used(
+        self, steps: int, tls: ssl.SSLContext, certificate: Path
+    ) -> None:
+        """However soon the next is asked: that TLS has ended is known before the socket is closed."""
+
+        async def leave(writer: asyncio.StreamWriter) -> None:
+            writer.write(FINE)
+            writer.close()
+
+        host = Host(leave)
+
+        async def go() -> list[int]:
+            async with reached(host, tls, trust(str(certificate))) as (lines, url):
+                first = await ask(lines, url)
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                return [first[0], (await ask(lines, url))[0]]
+
+        assert asyncio.run(go()) == [200, 200]
+        assert len(host.connections) == 2
 
     def test_with_others_it_is_not(self, tls: ssl.SSLContext) -> None:
         async def go() -> None:
@@ -411,8 +502,25 @@ class TestProxies:
         assert b"X-Own" not in head
         assert [b"Proxy-Authorization" in asked for asked in host.asked] == [False, False]
 
-    def test_one_that_leads_nowhere_is_told(self, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
-        proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+    def test_with_whom_is_not_trusted_no_tls_is_spoken_through_one_either(
+        self, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def go() -> None:
+            async with serving(Proxy(), tls) as port:
+                monkeypatch.setenv("https_proxy", f"https://127.0.0.1:{port}")
+                monkeypatch.setattr("connectors.lines.trust", lambda _: trust(str(certificate)))
+                async with reached(Host(), tls) as (lines, url):
+                    await ask(lines, url)
+
+        with pytest.raises(httpx.ConnectError) as caught:
+            asyncio.run(go())
+        assert "certificate is not trusted" in why(caught.value)
+
+    @pytest.mark.parametrize("page", [b"", b"no", b"no " * 100_000])
+    def test_one_that_leads_nowhere_is_told(
+        self, page: bytes, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page))
 
         async def go() -> None:
             async with serving(proxy) as port:
@@ -422,6 +530,24 @@ class TestProxies:
 
         with pytest.raises(httpx.ProxyError, match="403"):
             asyncio.run(go())
+
+    def test_one_is_told_an_address_of_ipv6_in_brackets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        async def go() -> None:
+            async with serving(proxy) as port:
+                monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+                lines = Lines("https://[2001:db8::1]", verify=trust(None), connect=1, read=1)
+                await ask(lines, "https://[2001:db8::1]")
+
+        with pytest.raises(httpx.ProxyError):
+            asyncio.run(go())
+        assert proxy.heads[0].startswith(b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n")
+
+    def test_one_may_have_an_address_of_ipv6(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", "http://[2001:db8::1]:3128")
+        lines = Lines("https://portal.example.invalid", verify=trust(None), connect=1, read=1)
+        assert lines.proxy == "[2001:db8::1]:3128"
 
     def test_one_to_a_host_without_tls_is_told_the_whole_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
         proxy = Proxy(FINE)
@@ -450,3 +576,20 @@ def test_of_a_host_with_several_addresses_it_is_told_what_went_wrong(monkeypatch
     with pytest.raises(httpx.ConnectError) as caught:
         asyncio.run(go())
     assert why(caught.value) == "connection refused"
+
+
+@pytest.mark.parametrize("host", ["a..b.invalid", ".a.invalid", f"{'a' * 64}.invalid"])
+@pytest.mark.parametrize("proxy", ["", "http://{host}:3128"])
+def test_a_name_that_can_be_none_is_not_known(host: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy.format(host=host))
+    lines = Lines(f"https://{host}", verify=trust(None), connect=1, read=1)
+    with pytest.raises(httpx.ConnectError) as caught:
+        asyncio.run(ask(lines, f"https://{host}"))
+    assert why(caught.value) == "its host's name is not known"
+
+
+def test_to_a_port_that_there_cannot_be_there_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:99999")
+    lines = Lines("https://portal.example.invalid", verify=trust(None), connect=1, read=1)
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(ask(lines, "https://portal.example.invalid"))
