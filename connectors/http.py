@@ -14,6 +14,7 @@ import http.cookiejar
 import logging
 import re
 import time
+import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ from connectors.errors import (
     UnexpectedAnswerError,
 )
 from connectors.limits import HostLimit
-from connectors.lines import Lines, TooLargeError
+from connectors.lines import Asked, Headers, Lines, TooLargeError
 from connectors.sockets import Conversation, conversation
 
 log = logging.getLogger("svod.http")
@@ -61,6 +62,9 @@ _LONGEST_REST: Final = 86_400.0
 
 _UNPACKED_AT_ONCE: Final = 16 * 1024
 """Bytes of an answer: they may become a thousand times as many before anybody can see that it is too large."""
+
+_PLAIN: Final = re.compile(r"[\w/-]+(\?([\w=&+.-]|%[0-9A-F]{2})*)?", re.ASCII)
+"""The path and query of an address in which nothing is to be written otherwise."""
 
 _UNREAD: Final = object()
 
@@ -676,8 +680,8 @@ def _flat(params: Params | None) -> tuple[tuple[str, str], ...]:
 class Network:
     """Sends requests to a portal's address over as many connections as the limit lets be used at once.
 
-    What one portal needs of a client is a base address, headers and cookies. httpx makes the requests and reads what is in
-    the answers; its client is not used, since it looks through a pool at every request.
+    What one portal needs of a client is a base address, headers and cookies. httpx reads addresses and unpacks answers; its
+    client is not used, since it looks through a pool at every request.
     """
 
     offline = False
@@ -691,13 +695,15 @@ class Network:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         check_base_url(base_url)
-        self._base = base_url.rstrip("/")
+        url = httpx.URL(base_url)
+        self._site = f"{url.scheme}://{url.netloc.decode()}"
+        self._prefix = url.raw_path.decode().rstrip("/")
         self._patience = patience or Patience()
         self._clock = clock
         self._jar = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(rfc2965=False))
         self._cookies = httpx.Cookies(self._jar)
         self._verify = trust(ca_bundle)
-        self._lines = Lines(self._base, verify=self._verify, connect=self._patience.connect, read=self._patience.read)
+        self._lines = Lines(self._site, verify=self._verify, connect=self._patience.connect, read=self._patience.read)
         self.host = urlsplit(base_url).netloc
 
     @property
@@ -720,16 +726,18 @@ class Network:
                 raise SourceConfigError(
                     f"{where}: the header {name} holds a character that no header may; copy the secrets of auth anew"
                 )
-        return partial(self._send, self._outgoing(request, headers), signature, where)
+        target = self._target(request)
+        body, kind = _body(request)
+        given = [(name.encode(), value.encode()) for name, value in (_together(_HEADERS, kind, headers)).values()]
+        return partial(self._send, self._lines.ready(request.method, target, given, body), target, signature, where)
 
-    async def _send(self, outgoing: httpx.Request, signature: str, where: str) -> Answer:
-        if len(self._jar):
-            outgoing.headers.encoding = "utf-8"  # a portal may have set a cookie with any letters
-            self._cookies.set_cookie_header(outgoing)
+    async def _send(self, asked: Asked, target: bytes, signature: str, where: str) -> Answer:
+        if len(self._jar) and (cookie := self._cookie(target)):
+            asked = asked.with_cookie(cookie)
         most_bytes = self._patience.most_bytes
         try:
             async with asyncio.timeout(self._patience.total):
-                status, raw, parts = await self._lines.exchange(outgoing, most_bytes=most_bytes)
+                status, raw, parts = await self._lines.exchange(asked, most_bytes=most_bytes)
             said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
             if "content-encoding" in said:
                 packed = httpx.Response(status, headers=raw, stream=_Parts(parts))
@@ -745,42 +753,58 @@ class Network:
         except TooLargeError:
             raise UnexpectedAnswerError(f"{where}: the answer is larger than {most_bytes} bytes") from None
         origin = Origin(signature, digest(body), len(body), self._clock().isoformat())
-        cookies = (
-            self._cookies_of(httpx.Response(status, headers=raw, request=outgoing)) if "set-cookie" in said else {}
-        )
+        cookies = self._cookies_of(status, raw, target) if "set-cookie" in said else {}
         return Answer(status, said, body, origin, cookies)
 
     def converse(
         self, request: Request, headers: Mapping[str, str]
     ) -> contextlib.AbstractAsyncContextManager[Conversation]:
         """A web socket at the portal's address, with the cookies that it has set."""
-        asked = self._outgoing(request, headers)
-        self._cookies.set_cookie_header(asked)
-        taken = {"host", "accept", "accept-encoding", "connection"}
-        given = {name: value for name, value in asked.headers.items() if name not in taken}
-        address = re.sub("^http", "ws", str(asked.url))
+        target = self._target(request)
+        own = {"Cookie": cookie} if (cookie := self._cookie(target)) else {}
+        given = dict(_together({"User-Agent": USER_AGENT}, own, headers).values())
+        address = re.sub("^http", "ws", self._site) + target.decode()
         return conversation(
             address, f"socket {request.path}", given, verify=self._verify, within=self._patience.connect
         )
 
-    def _outgoing(self, request: Request, headers: Mapping[str, str]) -> httpx.Request:
+    def _target(self, request: Request) -> bytes:
+        """The path and the query, every letter as it may be sent."""
         query = f"{'&' if '?' in request.path else '?'}{urlencode(request.params)}" if request.params else ""
-        given = {name.lower(): (name, value) for name, value in (*_HEADERS.items(), *headers.items())}
-        return httpx.Request(
-            request.method,
-            self._base + request.path + query,
-            json=request.json,
-            data=request.form,
-            headers=list(given.values()),
-        )
+        target = self._prefix + request.path + query
+        return target.encode() if _PLAIN.fullmatch(target) else httpx.URL(self._site + target).raw_path
 
-    def _cookies_of(self, answered: httpx.Response) -> Mapping[str, str]:
+    def _cookie(self, target: bytes) -> str | None:
+        """What the portal's cookies come to for an address."""
+        asked = urllib.request.Request(self._site + target.decode())  # noqa: S310 - nothing is opened
+        self._jar.add_cookie_header(asked)
+        return asked.get_header("Cookie")
+
+    def _cookies_of(self, status: int, headers: Headers, target: bytes) -> Mapping[str, str]:
         """The cookies that an answer sets; they go with what is asked from now on."""
+        asked = httpx.Request("GET", self._site + target.decode())
+        answered = httpx.Response(status, headers=headers, request=asked)
         self._cookies.extract_cookies(answered)
         return {cookie.name: cookie.value or "" for cookie in answered.cookies.jar}
 
     async def close(self) -> None:
         await self._lines.aclose()
+
+
+def _together(*some: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Headers of which the later ones hold, whatever case their names are in."""
+    return {name.lower(): (name, value) for headers in some for name, value in headers.items()}
+
+
+def _body(request: Request) -> tuple[bytes, Mapping[str, str]]:
+    """The body of a request, and the headers that say what it is."""
+    if request.form:
+        body, kind = urlencode(request.form).encode(), "application/x-www-form-urlencoded"
+    elif request.json is not None:
+        body, kind = msgspec.json.encode(request.json), "application/json"
+    else:
+        return b"", {} if request.method == "GET" else {"Content-Length": "0"}
+    return body, {"Content-Length": f"{len(body)}", "Content-Type": kind}
 
 
 class _Parts(httpx.SyncByteStream):

@@ -9,7 +9,7 @@ import select
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import h11
 import httpx
@@ -35,6 +35,26 @@ class TooLargeError(Exception):
     """An answer is larger than it may be."""
 
 
+class Asked(NamedTuple):
+    """A request that is ready to be sent."""
+
+    head: h11.Request
+    body: bytes = b""
+
+    @property
+    def events(self) -> list[h11.Event]:
+        """What h11 is told of it."""
+        return [self.head, *([h11.Data(data=self.body)] if self.body else []), h11.EndOfMessage()]
+
+    def with_cookie(self, cookie: str) -> Asked:
+        """The same with a cookie, which may hold any letters, unless it has one of its own."""
+        head = self.head
+        headers = [*head.headers.raw_items(), (b"Cookie", cookie.encode())]
+        if any(name == b"cookie" for name, _ in head.headers):
+            return self
+        return Asked(h11.Request(method=head.method, target=head.target, headers=headers), self.body)
+
+
 class Lines:
     """The connections to one host, through a proxy if there is one. Each is taken by one exchange at a time.
 
@@ -56,7 +76,23 @@ class Lines:
         """The proxy that the connections lead through, as `host:port`."""
         return _named(_place(self._proxy.url)) if self._proxy else None
 
-    async def exchange(self, request: httpx.Request, *, most_bytes: int) -> Raw:
+    def ready(self, method: str, target: bytes, headers: Headers, body: bytes = b"") -> Asked:
+        """A request as it is sent; a proxy that does not lead on to its host is told the whole address.
+
+        Raises:
+            httpx.LocalProtocolError: it cannot be sent.
+
+        """
+        host = self._url.netloc
+        if self._proxy and self._url.scheme == "http":
+            target, headers = b"http://" + host + target, [*headers, *_to_proxy(self._proxy)]
+        try:
+            head = h11.Request(method=method, target=target, headers=[(b"Host", host), *headers])
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from error
+        return Asked(head, body)
+
+    async def exchange(self, asked: Asked, *, most_bytes: int) -> Raw:
         """Sends a request and reads the answer as it comes.
 
         Raises:
@@ -64,10 +100,9 @@ class Lines:
             TooLargeError: the answer has more than `most_bytes`.
 
         """
-        asked = _asked(request, self._proxy)
         line = self._free() or await self._open()
         try:
-            raw = await line.exchange(asked, request.content, most_bytes=most_bytes, read=self._read)
+            raw = await line.exchange(asked, most_bytes=most_bytes, read=self._read)
         except BaseException:
             line.abort()  # over one that was stopped midway the rest would come to whoever is next
             raise
@@ -141,9 +176,9 @@ class _Line(asyncio.Protocol):
         heard.register(self._transport.get_extra_info("socket"), select.POLLIN)
         return not heard.poll(0)
 
-    async def exchange(self, asked: h11.Request, body: bytes, *, most_bytes: int, read: float) -> Raw:
+    async def exchange(self, asked: Asked, *, most_bytes: int, read: float) -> Raw:
         try:
-            said = b"".join(self._talk.send(event) or b"" for event in _events(asked, body))
+            said = b"".join(self._talk.send(event) or b"" for event in asked.events)
         except h11.LocalProtocolError as error:
             raise httpx.LocalProtocolError(str(error)) from error
         self._head: h11.Response | None = None
@@ -169,7 +204,7 @@ class _Line(asyncio.Protocol):
         target = _named(place).encode()
         asked = h11.Request(method="CONNECT", target=target, headers=[(b"Host", target), *headers])
         with contextlib.suppress(TooLargeError):  # a page that says why it does not
-            await self.exchange(asked, b"", most_bytes=0, read=read)
+            await self.exchange(Asked(asked), most_bytes=0, read=read)
         if self._head is None or not 200 <= self._head.status_code < 300:
             raise httpx.ProxyError(str(self._head and self._head.status_code))
         self._begin_to_talk()
@@ -249,26 +284,6 @@ class _Line(asyncio.Protocol):
             self._told.set_exception(told)
         else:
             self._told.set_result(told)
-
-
-def _asked(request: httpx.Request, proxy: httpx.Proxy | None) -> h11.Request:
-    """The head of a request; a proxy that does not lead on to its host is told the whole address.
-
-    Raises:
-        httpx.LocalProtocolError: it cannot be sent.
-
-    """
-    target, headers = request.url.raw_path, request.headers.raw
-    if proxy and request.url.scheme == "http":
-        target, headers = str(request.url).encode(), [*headers, *_to_proxy(proxy)]
-    try:
-        return h11.Request(method=request.method, target=target, headers=headers)
-    except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error)) from error
-
-
-def _events(asked: h11.Request, body: bytes) -> list[h11.Event]:
-    return [asked, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()]
 
 
 async def _connected(url: httpx.URL, verify: ssl.SSLContext) -> _Line:

@@ -20,8 +20,10 @@ class _Lines(AbstractRequestMocker):
 
     @classmethod
     def to_httpx_request(cls, **given: Any) -> httpx.Request:
-        request: httpx.Request = given["request"]
-        return request
+        head, body = given["asked"]
+        headers = head.headers.raw_items()
+        host = dict(head.headers)[b"host"].decode()
+        return httpx.Request(head.method.decode(), f"https://{host}{head.target.decode()}", headers=headers, content=body)
 
     @classmethod
     async def from_async_httpx_response(cls, httpx_response: httpx.Response, target: object, **given: Any) -> Raw:  # noqa: ARG003

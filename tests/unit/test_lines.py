@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors.addresses import trust, why
-from connectors.lines import Lines, Raw, TooLargeError
+from connectors.lines import Asked, Lines, Raw, TooLargeError
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -94,7 +94,12 @@ async def reached(
 
 
 async def ask(lines: Lines, url: str, path: str = "/x", *, most_bytes: int = 1_000_000, **more: Any) -> Raw:
-    return await lines.exchange(httpx.Request("GET", url + path, **more), most_bytes=most_bytes)
+    return await lines.exchange(sent(lines, httpx.Request("GET", url + path, **more)), most_bytes=most_bytes)
+
+
+def sent(lines: Lines, request: httpx.Request) -> Asked:
+    headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"host"]
+    return lines.ready(request.method, request.url.raw_path, headers, request.content)
 
 
 def asked(host: Host, times: int = 1, **more: Any) -> list[bytes]:
@@ -342,7 +347,7 @@ class TestAnswers:
         async def go() -> None:
             async with reached(host) as (lines, url):
                 request = httpx.Request("POST", f"{url}/a%20b?c=d%26", headers={"X-Own": "1"}, json={"a": 1})
-                await lines.exchange(request, most_bytes=100)
+                await lines.exchange(sent(lines, request), most_bytes=100)
 
         asyncio.run(go())
         (first,) = host.asked
