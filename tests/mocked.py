@@ -23,7 +23,9 @@ class _Lines(AbstractRequestMocker):
         head, body = given["asked"]
         headers = head.headers.raw_items()
         host = dict(head.headers)[b"host"].decode()
-        return httpx.Request(head.method.decode(), f"https://{host}{head.target.decode()}", headers=headers, content=body)
+        return httpx.Request(
+            head.method.decode(), f"https://{host}{head.target.decode()}", headers=headers, content=body
+        )
 
     @classmethod
     async def from_async_httpx_response(cls, httpx_response: httpx.Response, target: object, **given: Any) -> Raw:  # noqa: ARG003
