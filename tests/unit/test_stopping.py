@@ -16,9 +16,11 @@ from svod.cli.app import run
 
 @pytest.fixture
 def heard() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, _stop)
+    """And Ctrl-C too, which whoever runs the tests in the background of a script has had ignored."""
+    before = signal.signal(signal.SIGTERM, _stop), signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("heard")
