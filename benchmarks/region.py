@@ -175,7 +175,7 @@ def bottleneck(one: Pass, workers: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--institutions", type=int, default=40)
+    parser.add_argument("--institutions", type=int, default=70)
     parser.add_argument("--students", type=int, default=60, help="of each institution")
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--portals", type=int, default=2, help="stand-ins, which the institutions share")
