@@ -30,7 +30,7 @@ class NewerStoreError(StoreError):
     code = "store_newer"
 
 
-def address(url: str) -> URL:
+def address(url: str | URL) -> URL:
     """The address of a store, with the driver that svod uses for it.
 
     Raises:
@@ -63,7 +63,7 @@ def sqlite_url(file: Path) -> str:
     return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
-def connect(url: str) -> Engine:
+def connect(url: str | URL) -> Engine:
     """An engine for `sqlite:///file` or `postgresql+psycopg://…`; nothing is opened yet.
 
     Its errors, which `-v` shows, hold no rows: those are people.

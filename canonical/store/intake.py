@@ -331,6 +331,7 @@ class Intake:
         `told` (JSON) is kept for another attempt of a job's run, should this one end before it can tell it.
         """
         state = self._state
+        state.ahead.close()
         postponed = 0
         with self._writing() as connection:
             for scope in [s for s, _ in state.scopes if self._is_open(s)]:
@@ -375,6 +376,7 @@ class Intake:
 
     def abandon(self) -> Outcome:
         """Gives the lease back without removing anything: what was read does not tell what has vanished."""
+        self._state.ahead.close()
         with writing(self._engine) as connection:
             if self._held:
                 self._lease.hold(connection)

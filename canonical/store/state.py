@@ -12,10 +12,11 @@ from sqlalchemy import Connection, select
 
 from canonical.batch import Drift, Shape
 from canonical.coverage import Scope
-from canonical.entities import Record
+from canonical.entities import ENTITIES, Record
 from canonical.store.ages import Ages
 from canonical.store.keyset import KeySet
 from canonical.store.lines import LineIndex
+from canonical.store.lookahead import LinesAhead
 from canonical.store.quarantine import Quarantine
 from canonical.tables import ROWS
 
@@ -98,6 +99,7 @@ class State:
     live: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     scopes: list[tuple[Scope, int]] = field(default_factory=list)
     lines: dict[str, LineIndex] = field(default_factory=dict)
+    ahead: LinesAhead = field(default_factory=LinesAhead)
     line_salt: int = 0
     anew: bool = False
     suspects: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
@@ -121,11 +123,19 @@ class State:
                 self.lines[name].rest()
 
     def line_index(self, connection: Connection, entity: str) -> LineIndex:
-        """The lines of an entity that are known."""
+        """The lines of an entity that are known; those of the entities after it are looked up meanwhile."""
         if entity not in self.lines:
-            known = not (self.blank[entity] or self.replaying or self.anew)
-            self.lines[entity] = LineIndex.load(connection, self.source, entity) if known else LineIndex()
+            if self._knows_lines(entity):
+                found = self.ahead.take(entity)
+                self.lines[entity] = found or LineIndex.load(connection, self.source, entity)
+            else:
+                self.lines[entity] = LineIndex()
+            after = [name for name in ENTITIES if name not in self.lines and self._knows_lines(name)]
+            self.ahead.look_up(connection.engine.url, self.source, after)
         return self.lines[entity]
+
+    def _knows_lines(self, entity: str) -> bool:
+        return not (self.blank[entity] or self.replaying or self.anew)
 
     @classmethod
     def begin(

@@ -404,6 +404,7 @@ class BatchWriter:
         if old:
             self._forget_digests({known[k].since for k in old})
             self._keep_history(entity, old)
+            self.state.ahead.spoil(entity)
             if index := self.state.lines.get(entity):
                 index.forget(line for k in old if (line := known[k].line) is not None)
             bulk.replace(self.connection, [r for r in rows if r[1] in known])
