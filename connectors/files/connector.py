@@ -24,7 +24,6 @@ from connectors.errors import DamagedAnswerError, SourceConfigError
 from connectors.files.beside import WORTH_IT, Beside
 from connectors.files.blocks import Block, blocks
 from connectors.files.canonical_layout import csv_batch, read_lines
-from connectors.files.folder import LayoutFolder
 from connectors.files.layouts.model import CANONICAL
 
 
@@ -35,7 +34,11 @@ def open_connector(context: Context) -> Connector:
         SourceConfigError: there is no such layout.
 
     """
-    return CanonicalFolder(context) if context.config.layout == CANONICAL else LayoutFolder(context)
+    if context.config.layout == CANONICAL:
+        return CanonicalFolder(context)
+    from connectors.files.folder import LayoutFolder  # noqa: PLC0415 - what reads workbooks takes long to import
+
+    return LayoutFolder(context)
 
 
 class CanonicalFolder:
