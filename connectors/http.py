@@ -654,6 +654,8 @@ class Session:
                 raise
             away = f"{error}; it has answered nothing for {self._limit.failing_for:.0f} s, and is given up for now"
             raise UnavailableError(away) from None
+        finally:
+            retrying.iter_state.reset()  # else it holds itself, until Python looks for circles
 
     def _count(self, *, requests: int = 0, retries: int = 0, waited: float = 0.0) -> None:
         for traffic in self._counts:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -23,14 +24,15 @@ def upsert(
     """
     if not rows:
         return
-    keys = keys or [c.name for c in table.primary_key.columns]
-    others = [name for name in rows[0] if name not in keys and name not in keep]
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
-    if others:
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_={c: statement.excluded[c] for c in others}),
-            list(rows),
-        )
-    else:
-        connection.execute(statement.on_conflict_do_nothing(index_elements=keys), list(rows))
+    keys = tuple(keys or (c.name for c in table.primary_key.columns))
+    others = tuple(name for name in rows[0] if name not in keys and name not in keep)
+    connection.execute(_statement(connection.dialect.name, table, keys, others), list(rows))
+
+
+@cache
+def _statement(dialect: str, table: Table, keys: tuple[str, ...], others: tuple[str, ...]) -> Insert:
+    """Made once: each is a circle of some thousand objects, and every commit needs several."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    if not others:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_={c: statement.excluded[c] for c in others})

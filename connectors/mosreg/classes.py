@@ -13,7 +13,7 @@ from canonical.coverage import Selector
 from canonical.years import Stretch, grid
 from connectors.asking import Once, together
 from connectors.contract import Context, Reading, Unit, Window
-from connectors.errors import AccessDeniedError, NotFoundError
+from connectors.errors import AccessDeniedError, ConnectorError, NotFoundError
 from connectors.mosreg.client import Client, Listing, joined
 from connectors.mosreg.formats import to_day
 from connectors.mosreg.journal import JournalContext, Late, PieceAnswers, journal_batch
@@ -58,7 +58,8 @@ class ClassReader:
         self._wanted = next((i for i, p in enumerate(self._pieces) if p.end >= window.since), 0)
         self._today = context.today()
         self._closed = Once(lambda: client.closed(groups, window.since))
-        self._marks = [Once(partial(self._ask_marks, piece)) for piece in self._pieces]
+        # not by a method of this reader: the two would hold each other, with all that was read, long after the last unit
+        self._marks = [Once(partial(_ask_marks, client, groups, self._closed, piece)) for piece in self._pieces]
 
     async def units(self) -> AsyncIterator[Unit]:
         """What the account may read, the thematic plans, and the stretches: those of the window, and older missed ones.
@@ -85,10 +86,6 @@ class ClassReader:
 
         return Unit(f"{name} {start.isoformat()}", read, whole=piece.whole)
 
-    async def _open_groups(self) -> list[str]:
-        closed = await self._closed.get()
-        return [g for g in self._groups if g not in closed]
-
     async def _read_access(self) -> Reading:
         """Brings nothing; is left out, and so told of, where the journals of some groups cannot be read."""
         closed = await self._closed.get()
@@ -103,7 +100,7 @@ class ClassReader:
 
     async def _read_plans(self) -> Reading:
         """The thematic plans; where the portal does not say whose a plan is, each group is asked for alone."""
-        groups = await self._open_groups()
+        groups = await _open(self._groups, self._closed)
         names = {g.id: g.name for g, _ in self._school.groups.items if g.id in groups}
         asked = [(await self._client.plans(groups), groups)]
         plans = [p for listing, _ in asked for p in listing.items() if isinstance(p, dict)]
@@ -115,7 +112,7 @@ class ClassReader:
     # -- a stretch of the journal --------------------------------------------------------------------------------
 
     async def _read_piece(self, index: int, piece: Stretch) -> Reading:
-        groups = await self._open_groups()
+        groups = await _open(self._groups, self._closed)
         began = piece.start <= self._today
         schedule = await self._client.schedule(groups, piece.start, piece.end)
         attendances = await self._client.attendances(groups, piece.start, piece.end) if began else Listing()
@@ -149,11 +146,6 @@ class ClassReader:
         answers = [a for one in listings for a in one.answers]
         depends = repr((sorted(self._forms.items()), context.scopes, context.is_settled, context.numbered, began))
         return Reading(answers, lambda: journal_batch(asked, context), depends)
-
-    async def _ask_marks(self, piece: Stretch) -> MarksOfPiece:
-        groups = await self._open_groups()
-        listing = await self._client.marks(groups, piece.start, piece.end)
-        return MarksOfPiece(listing, piece.start.isoformat(), piece.end.isoformat())
 
     @staticmethod
     def _no_marks(piece: Stretch) -> MarksOfPiece:
@@ -209,6 +201,18 @@ class ClassReader:
             else:
                 found += [(Selector.COURSE, c) for c in asked]
         return found
+
+
+async def _open(groups: Sequence[str], closed: Once[dict[str, ConnectorError]]) -> list[str]:
+    shut = await closed.get()
+    return [g for g in groups if g not in shut]
+
+
+async def _ask_marks(
+    client: Client, groups: Sequence[str], closed: Once[dict[str, ConnectorError]], piece: Stretch
+) -> MarksOfPiece:
+    listing = await client.marks(await _open(groups, closed), piece.start, piece.end)
+    return MarksOfPiece(listing, piece.start.isoformat(), piece.end.isoformat())
 
 
 def _short_digest(keys: Iterable[str]) -> str:
