@@ -12,7 +12,7 @@ from canonical.store.shelf import is_shelved, places_of, put_back, shelved
 
 Packed = NDArray[np.uint64]
 
-_YOUNG = 131_072
+_YOUNG = 32_768
 _LARGEST = 2_097_152
 
 _SMALL = 131_072

@@ -23,7 +23,8 @@ from canonical.tables import ROWS
 COUNTS: Final = ("received", "inserted", "updated", "unchanged", "quarantined", "removed", "revived", "released")
 """The columns of the ledger."""
 
-_MOST_LIVE: Final = 100_000
+_MOST_LIVE: Final = 50_000
+_POINTED_AT: Final = frozenset(f.ref.entity for kind in ENTITIES.values() for f in kind.fields if f.ref)
 
 
 def held_by(note: bytes) -> dict[str, bytes] | None:
@@ -157,7 +158,9 @@ class State:
         return cls(run, source, zone, Quarantine(connection, source, run), blank, replaying, ages)
 
     def note_live(self, entity: str, keys: Any) -> None:
-        """Remembers keys that stand in the store, within bounds of memory."""
+        """Remembers keys that stand in the store and may be pointed at, within bounds of memory."""
+        if entity not in _POINTED_AT:
+            return
         held = self.live[entity]
         if len(held) > _MOST_LIVE:
             held.clear()
