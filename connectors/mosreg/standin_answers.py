@@ -109,7 +109,8 @@ class Answers:
 
     def _classes_of(self, group: Group) -> list[int]:
         today = self.place.now.date()
-        return sorted({facts.class_id(facts.classes_of(self.place, p)[-1][0].id) for p in group.on(today)})
+        classes = facts.classes_by_pupil(self.place)
+        return sorted({facts.class_id(classes[p][-1][0].id) for p in group.on(today)})
 
     def _group_teacher(self, person: Person) -> Json:
         parts = {"last_name": person.family, "first_name": person.given, "middle_name": person.patronymic}
@@ -163,8 +164,9 @@ class Answers:
         if with_marks:
             for mark in self.place.period_marks.values():
                 marks.setdefault(mark.student, []).append(mark)
+        classes_by_pupil = facts.classes_by_pupil(self.place)
         for person in self.place.students:
-            belonged = facts.classes_of(self.place, person.id)
+            belonged = classes_by_pupil.get(person.id)
             if not belonged or (classes is not None and facts.class_id(belonged[-1][0].id) not in classes):
                 continue
             if ids is None or facts.student_id(person.id) in ids:

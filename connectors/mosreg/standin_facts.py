@@ -100,9 +100,20 @@ def schedule_of(institution: Institution, level: int) -> int:
 
 def classes_of(institution: Institution, person: int) -> list[tuple[Group, Membership]]:
     """The classes that a pupil has belonged to until today, in the order of time. The future is not known to anybody."""
+    return classes_by_pupil(institution).get(person, [])
+
+
+def classes_by_pupil(institution: Institution) -> dict[int, list[tuple[Group, Membership]]]:
+    """`classes_of` every pupil."""
     today = institution.now.date()
-    found = [(g, m) for g in institution.classes() for m in g.members if m.person == person and m.start <= today]
-    return sorted(found, key=lambda f: f[1].start)
+    found: dict[int, list[tuple[Group, Membership]]] = {}
+    for group in institution.classes():
+        for member in group.members:
+            if member.start <= today:
+                found.setdefault(member.person, []).append((group, member))
+    for belonged in found.values():
+        belonged.sort(key=lambda f: f[1].start)
+    return found
 
 
 def has_ended(institution: Institution, member: Membership) -> bool:
