@@ -131,7 +131,8 @@ class State:
                 self.lines[entity] = found or LineIndex.load(connection, self.source, entity)
             else:
                 self.lines[entity] = LineIndex()
-            after = [name for name in ENTITIES if name not in self.lines and self._knows_lines(name)]
+            names = list(ENTITIES)
+            after = [n for n in names[names.index(entity) + 1 :] if n not in self.lines and self._knows_lines(n)]
             self.ahead.look_up(connection.engine.url, self.source, after)
         return self.lines[entity]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ OURS = ("canonical", "connectors", "pipelines", "tenacity")
 
 
 @pytest.fixture
-def circles(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+def circles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """What of ours an import had in circles that nothing else held, when all was read."""
     found: Counter[str] = Counter()
     begin, finish = Intake.__init__, Intake.finish
@@ -42,12 +42,12 @@ def circles(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         gc.set_debug(0)
         found.update(kind for one in gc.garbage if (kind := type(one).__module__.partition(".")[0]) in OURS)
         gc.garbage.clear()
-        gc.enable()
         return finish(self, *arguments)
 
     monkeypatch.setattr(Intake, "__init__", begun)
     monkeypatch.setattr(Intake, "finish", finished)
-    return found
+    yield found
+    gc.enable()
 
 
 @pytest.mark.parametrize(
